@@ -1,0 +1,80 @@
+"""The command ``harness``: its groups, and what an error looks like to a person."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from harness.cli import look, measure, verdicts
+from harness.cli.exits import Exit
+from harness.errors import HarnessError, UsageError
+
+
+class Sections(click.Group):
+    """Lists the commands in the order in which people need them."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The commands as they were added."""
+        return list(self.commands)
+
+
+@click.group(cls=Sections, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="finetune-harness", prog_name="harness")
+@click.option(
+    "--without",
+    "without",
+    multiple=True,
+    metavar="PLUGIN",
+    envvar="HARNESS_WITHOUT",
+    help="Leave a plugin out, by the name that 'harness plugins' shows (distribution:name).",
+)
+@click.pass_context
+def cli(context: click.Context, without: tuple[str, ...]) -> None:
+    """Is the tuned model better at our job than the base model with a good prompt, and has it forgotten nothing?
+
+    Exit status: 0 done, or every gate passed; 1 broke; 2 wrong suite, data or flags; 3 a gate failed; 4 inconclusive.
+    """
+    context.obj = without
+
+
+for command in (
+    measure.demo, look.check, measure.run, measure.train, measure.evaluate,
+    verdicts.compare, verdicts.gate, look.runs, look.show, look.plugins,
+):  # fmt: skip
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and leave with its exit status."""
+    sys.exit(_status())
+
+
+def _status() -> int:
+    try:
+        status = cli.main(standalone_mode=False)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except (click.Abort, KeyboardInterrupt):
+        _say("stopped; what is recorded stays, and the same command goes on from there")
+        return 130
+    except UsageError as error:
+        _say(str(error))
+        return Exit.USAGE
+    except HarnessError as error:
+        _say(str(error))
+        return Exit.BROKE
+    except BrokenPipeError:
+        return Exit.BROKE
+    return status if isinstance(status, int) else Exit.DONE
+
+
+def _say(text: str) -> None:
+    from harness.report.text import inert
+
+    click.echo(f"harness: {inert(text)}", err=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,97 @@
+"""What the table shows: one arm's estimate, and the candidate against a baseline, sample by sample."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from harness.comparison.evidence import Question, Sides, as_array, change, finite, level, sides
+from harness.comparison.statistics import Array, Bounds, bound, is_within
+from harness.values import Delta, Estimate, Pair, Score
+
+Aggregate = Callable[[Sequence[Score]], float]
+
+_EACH_END = 0.025
+"""A two-sided 95 % interval is two one-sided bounds."""
+
+
+def estimate(task: str, metric: str, scores: Sequence[Score], bounds: Bounds | None, aggregate: Aggregate) -> Estimate:
+    """The metric's value over the scored samples, with a two-sided 95 % interval of the mean.
+
+    Missing scores widen the interval to what they could do at worst and at best. ``low`` and ``high`` are ``None``
+    for metrics whose value is not the mean of their scores, for metrics without bounds, and without any score.
+    """
+    scored = [score for score in scores if _is_known(score.value)]
+    values = as_array(score.value if _is_known(score.value) else None for score in scores)
+    value = aggregate(scored) if scored else None
+    low, high = _ends(level(values, 0.0, finite(bounds))) if _is_mean(aggregate, scored) else (None, None)
+    return Estimate(task, metric, value, low, high, len(scored), len(scores) - len(scored))
+
+
+def delta(
+    task: str,
+    metric: str,
+    against: str,
+    pairs: Sequence[Pair],
+    higher_is_better: bool,
+    bounds: Bounds | None,
+) -> Delta:
+    """The candidate against the baseline on the same samples; up is better, whatever the metric's own direction.
+
+    ``baseline`` and ``candidate`` are the means of the metric's own scores over the complete pairs, ``change`` their
+    difference turned so that up is better. The two-sided 95 % interval counts missing scores at their worst and at
+    their best; it is ``None`` for metrics without bounds, for which no interval is certain to hold.
+    """
+    both = sides(pairs, higher_is_better, bounds)
+    complete = both.complete
+    baseline, candidate = both.baseline[complete], both.candidate[complete]
+    own = 1.0 if higher_is_better else -1.0
+    low, high = _ends(change(both)) if both.keep_their_bounds else (None, None)
+    return Delta(
+        task=task,
+        metric=metric,
+        against=against,
+        baseline=_mean(own * baseline),
+        candidate=_mean(own * candidate),
+        change=_mean(candidate - baseline),
+        low=low,
+        high=high,
+        pairs=int(complete.sum()),
+        fixed=int((candidate > baseline).sum()),
+        broken=int((candidate < baseline).sum()),
+        missing=int((~complete).sum()),
+        preserved=_preserved(both),
+    )
+
+
+def _ends(asked: Question) -> tuple[float | None, float | None]:
+    bounds = asked.bounds
+    if bounds is None or not len(asked.observed) or not is_within(asked.observed, bounds):
+        return None, None
+    return bound(asked.worst, _EACH_END, 1, bounds), bound(asked.best, _EACH_END, -1, bounds)
+
+
+def _preserved(both: Sides) -> float | None:
+    if both.bounds is None:
+        return None
+    right = (both.baseline >= both.bounds[1]) & both.complete
+    return _mean((both.candidate[right] >= both.bounds[1]).astype(np.float64))
+
+
+def _mean(values: Array) -> float | None:
+    return math.fsum(values) / len(values) if len(values) else None
+
+
+def _is_known(value: float | None) -> bool:
+    return value is not None and not math.isnan(value)
+
+
+def _is_mean(aggregate: Aggregate, scored: Sequence[Score]) -> bool:
+    """Whether the aggregate is the mean, on the whole and on both halves: one agreement may be chance."""
+    parts = [part for part in (scored, scored[::2], scored[1::2]) if part]
+    return bool(parts) and all(
+        math.isclose(aggregate(part), math.fsum(score.value or 0.0 for score in part) / len(part), abs_tol=1e-9)
+        for part in parts
+    )

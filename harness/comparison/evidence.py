@@ -1,0 +1,176 @@
+"""What the record holds on one rule, turned into the question that the statistics answer.
+
+Direction is settled here once: scores of metrics where lower is better change their sign, so that up is better.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from harness.comparison.statistics import Array, Bounds, is_within
+from harness.values import GateRule, Pair
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The pairs that a rule is about, or why there are none."""
+
+    task: str
+    metric: str
+    against: str
+    pairs: tuple[Pair, ...]
+    """Every sample that was asked; for ``at_least`` only the candidate's side is read."""
+    higher_is_better: bool
+    bounds: Bounds | None
+    """The metric's own least and greatest score."""
+    why_not: str | None = None
+    """Why nothing was measured, in the user's words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Is the mean of these values above ``null``? Yes means that the rule is met."""
+
+    observed: Array
+    """One value an item that has all its scores."""
+    worst: Array
+    """One value an item, each missing score put in at its worst for the candidate; ``observed`` without bounds."""
+    best: Array
+    """The same at its best."""
+    null: float
+    bounds: Bounds | None
+    """The least and greatest value that one item could have."""
+    even: float | None
+    """The mean if the candidate scored just as the baseline; ``None`` where there is no baseline."""
+
+    @property
+    def missing(self) -> int:
+        """Items with a missing score that has been put in."""
+        return len(self.worst) - len(self.observed)
+
+
+@dataclass(frozen=True, slots=True)
+class Sides:
+    """Both arms' scores in the order of the pairs, up is better, NaN where missing."""
+
+    baseline: Array
+    candidate: Array
+    bounds: Bounds | None
+    """Turned too; ``None`` for metrics without bounds, or with infinite ones."""
+
+    @property
+    def complete(self) -> npt.NDArray[np.bool_]:
+        """Which pairs have both scores."""
+        return ~np.isnan(self.baseline + self.candidate)
+
+    @property
+    def keep_their_bounds(self) -> bool:
+        """Whether no known score lies outside the bounds that the metric promises."""
+        scores = np.concatenate([self.baseline, self.candidate])
+        return self.bounds is None or is_within(scores[~np.isnan(scores)], self.bounds)
+
+
+def sides(pairs: Iterable[Pair], higher_is_better: bool, bounds: Bounds | None) -> Sides:
+    """The scores turned so that up is better."""
+    pairs = tuple(pairs)
+    sign = 1.0 if higher_is_better else -1.0
+    baseline = sign * as_array(pair.baseline for pair in pairs)
+    candidate = sign * as_array(pair.candidate for pair in pairs)
+    usable = finite(bounds)
+    turned = usable if usable is None or higher_is_better else (-usable[1], -usable[0])
+    return Sides(baseline, candidate, turned)
+
+
+def finite(bounds: Bounds | None) -> Bounds | None:
+    """The bounds if a test can use them: both ends finite."""
+    return bounds if bounds is not None and all(map(math.isfinite, bounds)) else None
+
+
+def as_array(scores: Iterable[float | None]) -> Array:
+    """Scores as numbers, NaN where missing."""
+    return np.array([math.nan if score is None else score for score in scores], dtype=np.float64)
+
+
+def change(both: Sides, given_back: float = 0.0, null: float = 0.0) -> Question:
+    """The candidate minus the baseline, with a share of the baseline's score given back to the candidate.
+
+    A drop of at most a share m is a mean of ``candidate - baseline + m |baseline|`` of at least 0: a paired quantity
+    like any other, so the same test serves it.
+    """
+
+    def quantity(candidate: Array, baseline: Array) -> Array:
+        return candidate - baseline + given_back * np.abs(baseline)
+
+    asked, versus, bounds = both.candidate, both.baseline, both.bounds
+    observed = quantity(asked, versus)[both.complete]
+    even = given_back * float(np.abs(versus[both.complete]).mean()) if len(observed) else None
+    if bounds is None:
+        return Question(observed, observed, observed, null, None, even)
+    low, high = bounds
+    worst = quantity(_filled(asked, low), _filled(versus, high))
+    best = quantity(_filled(asked, high), _filled(versus, low))
+    ends = [float(quantity(np.array(c), np.array(b))) for c in bounds for b in bounds]
+    return Question(observed, worst, best, null, (min(ends), max(ends)), even)
+
+
+def level(scores: Array, null: float, bounds: Bounds | None) -> Question:
+    """The scores of one run on their own."""
+    observed = scores[~np.isnan(scores)]
+    if bounds is None:
+        return Question(observed, observed, observed, null, None, None)
+    return Question(observed, _filled(scores, bounds[0]), _filled(scores, bounds[1]), null, bounds, None)
+
+
+def arms(rule: GateRule, evidence: Evidence) -> Sides:
+    """Both arms' scores; for ``at_least`` the candidate alone is asked, and stands on both sides."""
+    both = sides(evidence.pairs, evidence.higher_is_better, evidence.bounds)
+    return both if rule.at_least is None else Sides(both.candidate, both.candidate, both.bounds)
+
+
+def question(rule: GateRule, evidence: Evidence) -> Question:
+    """What the rule asks of the evidence."""
+    both = arms(rule, evidence)
+    if rule.at_least is not None:
+        limit = rule.at_least if evidence.higher_is_better else -rule.at_least
+        return level(both.candidate, limit, both.bounds)
+    if rule.min_gain is not None:
+        return change(both, null=rule.min_gain)
+    margin = rule.max_drop or 0.0
+    return change(both, given_back=margin) if rule.relative else change(both, null=-margin)
+
+
+def why_no_question(rule: GateRule, evidence: Evidence) -> str | None:
+    """Why the evidence cannot say anything on the rule, or ``None`` when it can."""
+    if evidence.why_not is not None:
+        return evidence.why_not
+    if not evidence.pairs:
+        return "no sample was asked of both arms"
+    both = arms(rule, evidence)
+    known, asked = int(both.complete.sum()), len(evidence.pairs)
+    if not known:
+        return f"all {asked} samples miss a score"
+    if both.bounds is None and known < asked:
+        return f"{asked - known} of {asked} samples miss a score, and a metric without bounds has no worst case"
+    if not both.keep_their_bounds:
+        return f"a score lies outside the bounds {evidence.bounds} that the metric promises"
+    return _why_no_share(both, evidence) if rule.relative else None
+
+
+def _why_no_share(both: Sides, evidence: Evidence) -> str | None:
+    own = both if evidence.higher_is_better else Sides(-both.baseline, -both.candidate, None)
+    scores = np.concatenate([own.baseline[own.complete], own.candidate[own.complete]])
+    least = scores.min() if evidence.bounds is None else min(evidence.bounds[0], scores.min())
+    if least < 0:
+        return "a share of the baseline's score means nothing where scores can be negative"
+    if not own.baseline[own.complete].any():
+        return f"{evidence.against} scores 0, and a share of 0 cannot be tested; max_drop in points can"
+    return None
+
+
+def _filled(scores: Array, value: float) -> Array:
+    return np.where(np.isnan(scores), value, scores)

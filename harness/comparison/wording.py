@@ -1,0 +1,220 @@
+"""Rulings in the user's words: one sentence with the numbers that decided."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from harness.comparison.reading import FIVE_POINTS, Reading
+from harness.values import Outcome, Ruling
+
+
+def reason(reading: Reading, outcome: Outcome, rules: int) -> str:
+    """Why the rule has this outcome; ``rules`` is how many were weighed together."""
+    if reading.why_not is not None:
+        return f"not measured: {reading.why_not}"
+    label = "" if reading.is_certified else " (paired t, not certified: the metric has no bounds)"
+    if outcome == "inconclusive":
+        return _undecided(reading, rules) + label
+    missing = f"; {_missing(reading)}, taken at their worst" if reading.missing and outcome == "passed" else ""
+    missing = f"; {_missing(reading)}, taken at their best" if reading.missing and outcome == "failed" else missing
+    return f"{_observed(reading, outcome)}, and {_demand(reading)}{missing}{label}"
+
+
+def summary(rulings: Sequence[Ruling], outcome: Outcome) -> str:
+    """The verdict in one sentence, naming the rules that decided it."""
+    if outcome == "passed":
+        return "every critical gate passed and no supporting gate failed"
+    deciding = [ruling for ruling in rulings if ruling.outcome == outcome and _decides(ruling, outcome)]
+    if not deciding:
+        return "no gate was asked for that could pass" if rulings else "no gate was asked for"
+    verb = "failed" if outcome == "failed" else "could not be decided"
+    return f"{len(deciding)} of {len(rulings)} gates {verb}: " + ", ".join(str(each.rule) for each in deciding)
+
+
+def caveats(readings: Sequence[Reading]) -> tuple[str, ...]:
+    """What a reader must know before trusting the verdict."""
+    if not readings:
+        return ()
+    wide = (_wide_margin(reading) for reading in readings)
+    loose = (_without_bounds(reading) for reading in readings)
+    grouped = (_in_groups(reading) for reading in readings)
+    found = [line for lines in (wide, loose, grouped) for line in lines if line is not None]
+    return (_what_is_controlled(readings), *dict.fromkeys(found))
+
+
+def _decides(ruling: Ruling, outcome: Outcome) -> bool:
+    return ruling.rule.tier == "critical" or (ruling.rule.tier == "supporting" and outcome == "failed")
+
+
+def _observed(reading: Reading, outcome: Outcome) -> str:
+    show = _Numbers(reading)
+    value, low, high = _own(reading)
+    if reading.rule.at_least is not None:
+        return f"{reading.evidence.metric} is {show(value)} ({show(low)} to {show(high)})"
+    if reading.flips == 0:
+        extent = f"a drop is at most {show(-low)}" if outcome == "passed" else f"a gain is at most {show(high)}"
+        return f"no score changed in {_complete(reading)} items, so {extent}{_of_what(reading)}"
+    risen = value >= 0
+    verb = _verb(risen, reading.evidence.higher_is_better)
+    only = "only " if risen and outcome == "failed" else ""
+    size, least, most = (value, low, high) if risen else (-value, -high, -low)
+    span = f"{show(size)} ({show(least)} to {show(most)})"
+    against = _of_what(reading) or f" against {reading.evidence.against}"
+    return f"{reading.evidence.metric} {verb} by {only}{span}{against}"
+
+
+def _undecided(reading: Reading, rules: int) -> str:
+    show = _Numbers(reading)
+    _, low, high = _own(reading)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return f"{reading.asked} items whose scores all change alike say nothing about their spread"
+    is_drop = reading.rule.max_drop is not None
+    least, most = (-high, -low) if is_drop else (low, high)
+    named = f"the limit {show.limit}" if is_drop else f"the {show.limit} asked for"
+    span = f"{_subject(reading)} is between {show(least)} and {show(most)}{_of_what(reading)}"
+    if reading.flips == 0:
+        span = f"no score changed in {_complete(reading)} items, and yet {span}"
+    if reading.high is not None and reading.high < reading.limit:
+        weighed = f"but among {rules} rules that is too little to call it failed"
+        return f"{span}, beyond {named}, {weighed}{_advice(reading)}"
+    return f"{span}; {named} lies inside{_advice(reading)}"
+
+
+def _subject(reading: Reading) -> str:
+    if reading.rule.at_least is not None:
+        return reading.evidence.metric
+    if reading.rule.min_gain is not None:
+        return f"the gain of {reading.evidence.metric} over {reading.evidence.against}"
+    return "the drop"
+
+
+def _advice(reading: Reading) -> str:
+    if reading.missing_decide:
+        return f" only because {_missing(reading)}: score them again"
+    if reading.items_needed is None:
+        return f": {reading.asked:,} items were asked, and the truth may lie too near for any number of items"
+    return f": about {reading.items_needed:,} items would tell, {reading.asked:,} were asked"
+
+
+def _demand(reading: Reading) -> str:
+    limit = _Numbers(reading).limit
+    if reading.rule.at_least is not None:
+        return f"{'at least' if reading.evidence.higher_is_better else 'at most'} {limit} was asked for"
+    if reading.rule.min_gain is not None:
+        return f"{limit} was asked for"
+    return f"at most {limit} may be lost"
+
+
+def _what_is_controlled(readings: Sequence[Reading]) -> str:
+    levels = sorted({reading.rule.alpha for reading in readings})
+    level = " to ".join(_percent(each) for each in sorted({levels[0], levels[-1]}))
+    return (
+        f"held at {level}: the chance to pass although a critical gate is truly missed, and the chance to fail any "
+        f"gate that is truly met (Holm, {len(readings)} rules); not held: single passed gates of a release that did "
+        "not pass, supporting and advisory gates that merely did not fail, and whatever no gate asks; the ranges in "
+        "the reasons are one-sided bounds at the gate's level"
+    )
+
+
+def _wide_margin(reading: Reading) -> str | None:
+    if reading.five_points is None or reading.flips is None or not _is_wide(reading):
+        return None
+    goal = f"5 % of {reading.evidence.against}'s score" if reading.rule.relative else "5 points"
+    rate = f"flip rate of {_percent(reading.flips)}" if reading.are_flips else "spread of the changes"
+    head = f"{reading.evidence.task} {reading.evidence.metric}: a limit of {_Numbers(reading).limit} is wide;"
+    few = reading.five_points > reading.asked
+    holds = f"cannot honestly hold {goal}, about" if few else f"could hold {goal},"
+    would = f"{reading.five_points:,} would" if few else f"for which {reading.five_points:,} are enough"
+    return f"{head} {reading.asked:,} items {holds} {would} at the observed {rate}"
+
+
+def _is_wide(reading: Reading) -> bool:
+    bounds = reading.evidence.bounds
+    width = 1.0 if reading.rule.relative or bounds is None else abs(bounds[1] - bounds[0])
+    return (reading.rule.max_drop or 0.0) > FIVE_POINTS * width * (1 + 1e-9)
+
+
+def _without_bounds(reading: Reading) -> str | None:
+    if reading.is_certified:
+        return None
+    name = f"{reading.evidence.task} {reading.evidence.metric}"
+    return f"{name}: the metric has no bounds, so its gate rests on a paired t whose level is not certified"
+
+
+def _in_groups(reading: Reading) -> str | None:
+    name = f"{reading.evidence.task} {reading.evidence.metric}"
+    pairs = [] if reading.why_not is not None else reading.evidence.pairs
+    clusters = [pair.cluster for pair in pairs if pair.cluster is not None]
+    if len(set(clusters)) < len(clusters):
+        groups = f"{len(clusters):,} items lie in {len(set(clusters)):,} clusters"
+        return f"{name}: {groups} but are tested as independent facts; its level is not certified"
+    strata = {pair.stratum for pair in pairs if pair.stratum is not None}
+    return f"{name}: the claim is about these {len(strata)} parts in this mix, not about new ones" if strata else None
+
+
+def _own(reading: Reading) -> tuple[float, float, float]:
+    """Value and interval in the metric's own direction for a level, up is better for a change."""
+    value, low, high = (math.nan if each is None else each for each in (reading.value, reading.low, reading.high))
+    if reading.rule.at_least is not None and not reading.evidence.higher_is_better:
+        return -value, -high, -low
+    return value, low, high
+
+
+def _verb(risen: bool, higher_is_better: bool) -> str:
+    if higher_is_better:
+        return "rose" if risen else "fell"
+    return "improved" if risen else "worsened"
+
+
+def _of_what(reading: Reading) -> str:
+    return f" of {reading.evidence.against}'s score" if reading.rule.relative else ""
+
+
+def _missing(reading: Reading) -> str:
+    return f"{reading.missing} of {reading.asked} scores are missing"
+
+
+def _complete(reading: Reading) -> str:
+    return f"{reading.asked - reading.missing:,}"
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.3g} %"
+
+
+class _Numbers:
+    """Shows numbers of one rule in its unit, with enough digits to keep the ends of the interval off the limit."""
+
+    def __init__(self, reading: Reading) -> None:
+        rule = reading.rule
+        limits = (rule.at_least, rule.min_gain, rule.max_drop)
+        self._percent = rule.relative
+        self._limit = self._scaled(next((each for each in limits if each is not None), 0.0))
+        ends = [abs(self._scaled(each)) for each in (reading.low, reading.high) if each is not None]
+        finite = [each for each in ends if math.isfinite(each)]
+        least = max(self._exact, 1 if self._percent else 2)
+        self._digits = next((d for d in range(least, 6) if self._tells(d, finite)), 6)
+
+    def __call__(self, number: float) -> str:
+        return self._text(self._scaled(number), self._digits)
+
+    @property
+    def limit(self) -> str:
+        """What the rule asks for, as short as it can be said."""
+        return self._text(self._limit, self._exact)
+
+    @property
+    def _exact(self) -> int:
+        least = 0 if self._percent else 2
+        return next((d for d in range(least, 6) if math.isclose(round(self._limit, d), self._limit, abs_tol=1e-9)), 6)
+
+    def _scaled(self, number: float) -> float:
+        return 100 * number if self._percent else number
+
+    def _tells(self, digits: int, ends: Sequence[float]) -> bool:
+        return all(round(each, digits) != round(abs(self._limit), digits) for each in ends)
+
+    def _text(self, number: float, digits: int) -> str:
+        # Adding 0 turns a rounded -0.0 into 0.0.
+        return f"{round(number, digits) + 0.0:.{digits}f}" + (" %" if self._percent else "")

@@ -1,0 +1,1 @@
+"""Rows in, samples and training rows out."""

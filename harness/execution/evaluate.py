@@ -1,0 +1,138 @@
+"""One arm asked everything: samples -> answers -> store -> scores -> store -> estimates.
+
+The work goes in chunks of a fixed make-up, each committed whole. A run that was cut off goes on at the first chunk that
+is not in the record, and since a chunk's make-up does not depend on what is done already, its numbers are those of an
+undisturbed run.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from harness.catalog import Planned
+from harness.comparison import compare
+from harness.execution.prompting import assemble
+from harness.execution.score import score
+from harness.host import Host
+from harness.plan import PlannedTask
+from harness.protocols import Model, Observer, ScoringContext
+from harness.store.reader import Reader
+from harness.store.writer import Writer
+from harness.values import Arm, Estimate, Fault, Generation, Item, Run, Sample, Score
+
+BATCHES_A_CHUNK = 4
+"""A crash costs at most these; more lets the backend sort by length and share prompt heads over more items."""
+
+
+@dataclass(slots=True)
+class Evaluation:
+    """What asking an arm needs at hand."""
+
+    run: Run
+    arm: Arm
+    model: Model
+    seed: int
+    writer: Writer
+    reader: Reader
+    host: Host
+    observer: Observer
+    _faults_told: set[str] = field(default_factory=set)
+
+    def of(self, planned: PlannedTask) -> tuple[Estimate, ...]:
+        """Ask and score what is not recorded yet, and record the task's estimates."""
+        task = planned.task
+        self.writer.start_task(self.run.id, task, planned.samples, planned.source)
+        self._ask(planned)
+        estimates = tuple(self._estimate(planned, metric) for metric in planned.metrics)
+        self.writer.add_estimates(self.run.id, estimates)
+        self.host.watch(
+            "harness_task_finished", {"run": self.run, "task": task, "estimates": estimates}, self._record_fault
+        )
+        return estimates
+
+    def _ask(self, planned: PlannedTask) -> None:
+        task, total = planned.task, len(planned.samples)
+        done = self.reader.done(self.run.id, task.name)
+        running = _Running()
+        for metric in planned.metrics:
+            running.add(metric.label, self.reader.scores(self.run.id, task.name, metric.label))
+        count = 0
+        self.observer.task_progressed(self.arm.name, task.name, count, total, running.means)
+        for chunk in _chunks(planned.samples, BATCHES_A_CHUNK * task.generation.batch_size):
+            if not done.issuperset(sample.id for sample in chunk):
+                self._ask_chunk(planned, chunk, running)
+            count += len(chunk)
+            self.observer.task_progressed(self.arm.name, task.name, count, total, running.means)
+
+    def _ask_chunk(self, planned: PlannedTask, chunk: Sequence[Sample], running: _Running) -> None:
+        answers = _ANSWERERS[planned.task.mode](self, planned, chunk)
+        items = [Item(sample, given) for sample, given in zip(chunk, answers, strict=True)]
+        context = ScoringContext(planned.name, self.seed)
+        scores = {metric.label: score(metric, items, context, self._record_fault) for metric in planned.metrics}
+        flat = [generation for given in answers for generation in given]
+        self.writer.add_batch(self.run.id, planned.name, flat, scores)
+        for name, given_scores in scores.items():
+            running.add(name, given_scores)
+
+    def _generate(self, planned: PlannedTask, chunk: Sequence[Sample]) -> list[tuple[Generation, ...]]:
+        prompts = [assemble(self.arm.prompting, sample.prompt) for sample in chunk]
+        ids = [sample.id for sample in chunk]
+        answers = self.model.generate(prompts, planned.task.generation, sample_ids=ids)
+        return [(answer,) for answer in answers]
+
+    def _choose(self, planned: PlannedTask, chunk: Sequence[Sample]) -> list[tuple[Generation, ...]]:
+        asked = [(assemble(self.arm.prompting, sample.prompt), choice) for sample in chunk for choice in sample.choices]
+        began = time.perf_counter()
+        weights = iter(self.model.log_likelihoods(asked, batch_size=planned.task.generation.batch_size))
+        seconds = (time.perf_counter() - began) / len(asked)
+        return [
+            tuple(
+                Generation(
+                    sample.id, index, choice, "choice", weight.context_tokens, weight.continuation_tokens, seconds,
+                    weight.value, weight.is_greedy,
+                )
+                for index, (choice, weight) in enumerate(zip(sample.choices, weights, strict=False))
+            )
+            for sample in chunk
+        ]  # fmt: skip
+
+    def _estimate(self, planned: PlannedTask, metric: Planned) -> Estimate:
+        scores = self.reader.scores(self.run.id, planned.name, metric.label)
+        return compare.estimate(planned.name, metric.label, scores, metric.instance.bounds, metric.instance.aggregate)
+
+    def _record_fault(self, fault: Fault) -> None:
+        """Each misstep once a run: a metric that raises on every chunk is one fault, not a hundred."""
+        told = f"{fault.hook}: {fault.error}"
+        if told not in self._faults_told:
+            self._faults_told.add(told)
+            self.writer.add_fault(self.run.experiment, self.run.id, fault)
+            self.observer.note(f"{fault.origin}: {told}")
+
+
+_ANSWERERS: dict[str, Callable[[Evaluation, PlannedTask, Sequence[Sample]], list[tuple[Generation, ...]]]] = {
+    "generate": Evaluation._generate,
+    "choose": Evaluation._choose,
+}
+
+
+class _Running:
+    """Means so far, for the eyes only; the estimates come from the record."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, tuple[float, int]] = {}
+
+    def add(self, metric: str, scores: Sequence[Score]) -> None:
+        values = [each.value for each in scores if each.value is not None]
+        total, count = self._sums.get(metric, (0.0, 0))
+        self._sums[metric] = (total + sum(values), count + len(values))
+
+    @property
+    def means(self) -> dict[str, float]:
+        return {metric: total / count for metric, (total, count) in self._sums.items() if count}
+
+
+def _chunks(samples: Sequence[Sample], size: int) -> Iterator[Sequence[Sample]]:
+    for start in range(0, len(samples), size):
+        yield samples[start : start + size]

@@ -1,0 +1,263 @@
+"""The whole experiment as one page: load, train, ask every arm, compare, judge, record."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from harness import __version__
+from harness.catalog import Catalog
+from harness.data import formats
+from harness.errors import HarnessError, ModelFailed, TrainingFailed, UsageError
+from harness.execution import benchmarks, environment
+from harness.execution.claim import claim
+from harness.execution.evaluate import Evaluation
+from harness.execution.train import train as train_in_a_child
+from harness.host import Host
+from harness.identity import digest
+from harness.judgement import Judgement
+from harness.plan import Plan
+from harness.protocols import Backend, Model, Observer
+from harness.store.reader import Reader
+from harness.store.writer import Writer
+from harness.values import Arm, Checkpoint, Comparison, Estimate, Fault, ModelRef, Progress, Run, TrainJob, Verdict
+
+RECORD = "harness.db"
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """Where an experiment takes place and who takes part."""
+
+    results: Path
+    host: Host
+    catalog: Catalog
+    observer: Observer
+
+    @property
+    def record(self) -> Path:
+        """The database."""
+        return self.results / RECORD
+
+
+def run(plan: Plan, setting: Setting) -> tuple[Comparison, Verdict]:
+    """Train, evaluate every arm, compare and judge. The same command after a crash goes on where it stopped."""
+    if len(plan.arms) < 2:
+        raise UsageError(
+            "the suite has only a base model, so there is nothing to compare",
+            path=plan.suite.path,
+            remedy="add 'trainer:' or 'prompted:', or evaluate it alone with 'harness eval'",
+        )
+    with _session(plan, setting, "run") as session:
+        checkpoint = session.train() if plan.trainer else None
+        arms = [
+            replace(arm, adapter=checkpoint.path) if arm.name == "tuned" and checkpoint else arm for arm in plan.arms
+        ]
+        runs = session.evaluate(arms)
+        return session.judge(runs)
+
+
+def train(plan: Plan, setting: Setting) -> Checkpoint:
+    """Train only; the checkpoint lies in the experiment's folder."""
+    with _session(replace(plan, tasks=(), benchmarks=()), setting, "train") as session:
+        return session.train()
+
+
+def evaluate(plan: Plan, setting: Setting, arm: Arm) -> Run:
+    """Evaluate one arm on its own, e.g. a checkpoint from elsewhere."""
+    adapter = _folder_digest(arm.adapter) if arm.adapter else None
+    with _session(replace(plan, arms=(arm,)), setting, f"eval {arm.name} {adapter}") as session:
+        return session.evaluate([arm])[arm.name]
+
+
+@contextlib.contextmanager
+def _session(plan: Plan, setting: Setting, what: str) -> Iterator[Session]:
+    loaded = benchmarks.load(plan, setting.observer)
+    setting.observer.stage(f"opening {plan.suite.model.name}")
+    backend: Backend = plan.backend.instance
+    model = replace(plan.suite.model, name=str(backend.folder(plan.suite.model)))
+    with (
+        Writer(setting.record) as writer,
+        Reader(setting.record) as reader,
+        claim(setting.results, plan.suite, _key(loaded, what), writer, reader) as (experiment, resumed),
+    ):
+        if resumed:
+            setting.observer.note(f"{experiment} was cut off; going on with what is recorded")
+        session = Session(loaded, setting, model, experiment, writer, reader)
+        try:
+            yield session
+        except Exception:
+            writer.finish_experiment(experiment, "failed", _now())
+            raise
+        writer.finish_experiment(experiment, "finished", _now())
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One experiment at work."""
+
+    loaded: benchmarks.LoadedBenchmarks
+    setting: Setting
+    model: ModelRef
+    """The suite's model as a local folder."""
+    experiment: str
+    writer: Writer
+    reader: Reader
+
+    @property
+    def plan(self) -> Plan:
+        """The plan with its benchmarks' items."""
+        return self.loaded.plan
+
+    def train(self) -> Checkpoint:
+        """The trained checkpoint; one that an earlier start has finished is taken as it is."""
+        finished, _, status = self.reader.training(self.experiment)
+        if status == "finished" and finished and finished.path.is_dir():
+            return finished
+        job = self._job()
+        self.setting.observer.stage(f"training {job.trainer.name}")
+        self.writer.start_training(self.experiment, job)
+        log = job.output.parent / "training.log"
+        try:
+            checkpoint = train_in_a_child(job, on_progress=lambda progress: self._progressed(job, progress), log=log)
+        except TrainingFailed as error:
+            self.writer.finish_training(self.experiment, None, str(error))
+            raise
+        self.writer.finish_training(self.experiment, checkpoint, None)
+        return checkpoint
+
+    def evaluate(self, arms: list[Arm]) -> dict[str, Run]:
+        """Every arm's run; the weights are opened once for all."""
+        runs = {arm.name: self._recorded(arm) for arm in arms}
+        if all(run.status == "finished" for run in runs.values()):
+            return runs
+        self.setting.observer.stage("evaluating")
+        with self.plan.backend.instance.open(self.model) as model:
+            for arm in arms:
+                if runs[arm.name].status != "finished":
+                    runs[arm.name] = self._evaluate(arm, runs[arm.name], model)
+        return runs
+
+    def judge(self, runs: Mapping[str, Run]) -> tuple[Comparison, Verdict]:
+        """The last arm held to the others; recorded, then told to the watchers."""
+        candidate = list(runs.values())[-1]
+        baselines = {arm: run for arm, run in runs.items() if arm != candidate.arm}
+        judgement = Judgement(self.reader, self.setting.catalog, candidate, baselines)
+        comparison, verdict = judgement.comparison(), judgement.verdict(self.plan.gates)
+        self.writer.add_verdict(self.experiment, comparison, verdict)
+        self.setting.host.watch(
+            "harness_gate_decided", {"comparison": comparison, "verdict": verdict}, self._record_fault
+        )
+        return comparison, verdict
+
+    def _job(self) -> TrainJob:
+        assert self.plan.trainer is not None
+        folder = self.setting.results.resolve() / self.experiment / "training"
+        folder.mkdir(parents=True, exist_ok=True)
+        train_file, validation_file = folder / "train.jsonl", folder / "validation.jsonl"
+        formats.write_messages(self.plan.train_rows, train_file)
+        formats.write_messages(self.plan.validation_rows, validation_file)
+        return TrainJob(
+            experiment=self.experiment,
+            model=self.model,
+            trainer=self.plan.trainer.ref,
+            train=train_file,
+            validation=validation_file if self.plan.validation_rows else None,
+            output=folder / "checkpoint",
+            seed=self.plan.suite.seed,
+        )
+
+    def _progressed(self, job: TrainJob, progress: Progress) -> None:
+        self.writer.add_progress(self.experiment, progress)
+        self.setting.observer.training_progressed(progress)
+        self.setting.host.watch("harness_training_progressed", {"job": job, "progress": progress}, self._record_fault)
+
+    def _recorded(self, arm: Arm) -> Run:
+        """The run of an arm as the record has it, or a new one."""
+        suite = self.plan.suite
+        earlier = {run.arm: run for run in self.reader.experiment_runs(self.experiment)}
+        if arm.name in earlier:
+            return earlier[arm.name]
+        return Run(
+            id=f"{self.experiment}/{arm.name}",
+            experiment=self.experiment,
+            suite=suite.name,
+            suite_digest=suite.digest,
+            arm=arm.name,
+            seed=suite.seed,
+            status="running",
+            started=_now(),
+            finished=None,
+            environment=environment.describe(suite.path.parent),
+            origins=self.plan.origins,
+            adapter=str(arm.adapter) if arm.adapter else None,
+            adapter_sha256=_folder_digest(arm.adapter) if arm.adapter else None,
+            not_measured={} if arm.name == "prompted" else self.loaded.not_measured,
+            notes=() if arm.name == "prompted" else self.loaded.notes,
+        )
+
+    def _evaluate(self, arm: Arm, run: Run, base: Model) -> Run:
+        model = base.with_adapter(arm.adapter)
+        facts = replace(model.facts, name=self.plan.suite.model.name)
+        if run.model and run.model.weights_sha256 != facts.weights_sha256:
+            raise ModelFailed(
+                f"{facts.name}: the weights changed since {run.id} began; restore them, or use --output"
+            )
+        run = replace(run, status="running", model=facts, environment=replace(run.environment, device=facts.device))
+        self.writer.start_run(run)
+        self.writer.update_run(run)
+        self.setting.host.watch("harness_run_started", {"run": run}, self._record_fault)
+        estimates: list[Estimate] = []
+        try:
+            asking = Evaluation(
+                run,
+                arm,
+                model,
+                self.plan.suite.seed,
+                self.writer,
+                self.reader,
+                self.setting.host,
+                self.setting.observer,
+            )
+            for planned in self.plan.tasks_of(arm.name):
+                estimates += asking.of(planned)
+        except Exception as error:
+            self._close(replace(run, status="failed"))
+            raise (
+                error if isinstance(error, HarnessError) else ModelFailed(f"{run.id}: {type(error).__name__}: {error}")
+            ) from error
+        return self._close(replace(run, status="finished", estimates=tuple(estimates)))
+
+    def _close(self, run: Run) -> Run:
+        now = _now()
+        closed = replace(run, finished=now)
+        self.writer.finish_run(run.id, run.status, now)
+        self.setting.host.watch("harness_run_finished", {"run": closed}, self._record_fault)
+        return closed
+
+    def _record_fault(self, fault: Fault) -> None:
+        self.writer.add_fault(self.experiment, None, fault)
+        self.setting.observer.note(f"{fault.origin}: {fault.hook}: {fault.error}")
+
+
+def _key(loaded: benchmarks.LoadedBenchmarks, what: str) -> str:
+    """What makes two commands the same experiment: its suite, data, items, arms and our own version."""
+    plan = loaded.plan
+    asked = {planned.name: [sample.id for sample in planned.samples] for planned in plan.measured}
+    data = {dataset.name: dataset.sha256 for dataset in plan.datasets}
+    arms = [[arm.name, str(arm.adapter)] for arm in plan.arms]
+    return digest([__version__, what, plan.suite.digest, data, asked, dict(loaded.not_measured), arms])
+
+
+def _folder_digest(folder: Path) -> str:
+    from harness.identity import file_sha256
+
+    files = sorted(folder.glob("*.safetensors")) + sorted(folder.glob("adapter_config.json"))
+    return digest([file_sha256(file) for file in files])
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,283 @@
+"""A suite and a catalog become a plan: all that can fail early fails here.
+
+Names are resolved, options checked, packages looked for, data read and fingerprinted; no model is opened and nothing is
+written.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeVar
+
+from harness.catalog import Catalog, Planned
+from harness.data import formats, split
+from harness.data.formats import Row
+from harness.errors import UsageError, did_you_mean
+from harness.values import (
+    Arm,
+    Dataset,
+    GateRule,
+    GenerationSettings,
+    Kind,
+    Message,
+    Origin,
+    Prompting,
+    Ref,
+    Sample,
+    Suite,
+    SuiteTask,
+    Task,
+    labels,
+)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTask:
+    """A task with the metrics that score it and the items that it asks."""
+
+    task: Task
+    metrics: tuple[Planned, ...]
+    samples: tuple[Sample, ...] = ()
+    """Empty in a benchmark until ``execution.benchmarks`` has loaded it."""
+    benchmark: Planned | None = None
+    source: str = ""
+
+    @property
+    def name(self) -> str:
+        """The task's name, unique in its suite."""
+        return self.task.name
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What will be done, every name resolved."""
+
+    suite: Suite
+    backend: Planned
+    trainer: Planned | None
+    arms: tuple[Arm, ...]
+    """``base`` and, as the suite has them, ``prompted`` and ``tuned``, the last one without its adapter yet."""
+    tasks: tuple[PlannedTask, ...]
+    benchmarks: tuple[PlannedTask, ...]
+    gates: tuple[GateRule, ...]
+    """Each with its metric filled in."""
+    datasets: tuple[Dataset, ...]
+    train_rows: tuple[Row, ...]
+    validation_rows: tuple[Row, ...]
+    pack: Path | None
+
+    @property
+    def measured(self) -> tuple[PlannedTask, ...]:
+        """Tasks and benchmarks."""
+        return (*self.tasks, *self.benchmarks)
+
+    def tasks_of(self, arm: str) -> tuple[PlannedTask, ...]:
+        """What an arm is asked: a prompt for the team's job means nothing to a benchmark."""
+        return self.tasks if arm == "prompted" else self.measured
+
+    @property
+    def origins(self) -> Mapping[str, Origin]:
+        """``kind:name`` -> who offered it, of every plugin that takes part."""
+        taking_part = [("backend", self.backend)]
+        taking_part += [("trainer", self.trainer)] if self.trainer else []
+        for planned in self.measured:
+            taking_part += [("metric", metric) for metric in planned.metrics]
+            taking_part += [("benchmark", planned.benchmark)] if planned.benchmark else []
+        return {f"{kind}:{planned.ref.name}": planned.origin for kind, planned in taking_part}
+
+
+def make(suite: Suite, catalog: Catalog, *, limit: int | None = None) -> Plan:
+    """The plan of a suite; ``limit`` caps the items of every task and benchmark.
+
+    Raises ``UsageError`` with the file and line of what is wrong.
+    """
+    maker = _Maker(suite, catalog, limit)
+    return maker.plan()
+
+
+class _Maker:
+    """Carries the suite and the catalog through the steps, so that each error can name its line."""
+
+    def __init__(self, suite: Suite, catalog: Catalog, limit: int | None) -> None:
+        self.suite, self.catalog, self.limit = suite, catalog, limit
+        self._read: dict[tuple[str, str | None], tuple[Dataset, tuple[Row, ...]]] = {}
+
+    def plan(self) -> Plan:
+        backend = self._plugin("backend", Ref(self.suite.model.backend), "model", "backend")
+        self._located(("model", "name"), backend.instance.check, self.suite.model)
+        trainer = self._plugin("trainer", self.suite.trainer, "trainer") if self.suite.trainer else None
+        tasks = tuple(self._task(index, task) for index, task in enumerate(self.suite.tasks))
+        benchmarks = tuple(self._benchmark(index, ref) for index, ref in enumerate(self.suite.benchmarks))
+        self._refuse_equal_names([*tasks, *benchmarks])
+        train, validation = self._training_rows(trainer is not None)
+        self._refuse_leakage()
+        arms = self._arms(train, trained=trainer is not None)
+        gates = tuple(self._gate(i, rule, [*tasks, *benchmarks], arms) for i, rule in enumerate(self.suite.gates))
+        datasets = tuple({dataset.name: dataset for dataset, _ in self._read.values()}.values())
+        return Plan(
+            self.suite, backend, trainer, arms, tasks, benchmarks, gates, datasets, train, validation, _pack_folder()
+        )
+
+    def _task(self, index: int, task: SuiteTask) -> PlannedTask:
+        metrics = self._metrics(task.metrics, task.mode, ("tasks", index, "metrics"))
+        _, rows = self._rows(task.data, ("tasks", index, "data"), task.cluster)
+        if task.mode == "choose" and not rows[0].choices:
+            raise self._error("mode 'choose' needs rows with prompt, choices and answer", "tasks", index, "mode")
+        if task.mode == "generate" and rows[0].choices:
+            raise self._error("these rows have choices", "tasks", index, "mode", remedy="write 'mode: choose'")
+        limits = [limit for limit in (task.limit, self.limit) if limit is not None]
+        samples = formats.samples(rows)[: min(limits)] if limits else formats.samples(rows)
+        settled = Task(task.name, task.mode, tuple(metric.ref for metric in metrics), task.generation)
+        return PlannedTask(settled, metrics, samples, source=str(self.suite.data[task.data]))
+
+    def _benchmark(self, index: int, ref: Ref) -> PlannedTask:
+        planned = self._plugin("benchmark", self._limited(ref), "benchmarks", index)
+        instance = planned.instance
+        metrics = self._metrics(tuple(Ref(name) for name in instance.metrics), instance.mode, ("benchmarks", index))
+        settings: GenerationSettings = replace(
+            instance.settings(), seed=self.suite.seed, batch_size=self.suite.batch_size
+        )
+        task = Task(ref.name, instance.mode, tuple(m.ref for m in metrics), settings, benchmark=ref.name)
+        return PlannedTask(task, metrics, benchmark=planned)
+
+    def _limited(self, ref: Ref) -> Ref:
+        own = ref.options.get("limit")
+        if self.limit is None or (isinstance(own, int) and own <= self.limit):
+            return ref
+        return Ref(ref.name, {**ref.options, "limit": self.limit})
+
+    def _metrics(self, refs: Sequence[Ref], mode: str, where: tuple[str | int, ...]) -> tuple[Planned, ...]:
+        metrics = []
+        for index, ref in enumerate(refs):
+            metric = self._plugin("metric", ref, *where, index)
+            if mode not in metric.instance.modes:
+                fitting = ", ".join(metric.instance.modes)
+                raise self._error(
+                    f"metric {ref.name!r} cannot score mode {mode!r}", *where, index, remedy=f"it scores {fitting}"
+                )
+            metrics.append(metric)
+        return tuple(replace(metric, label=label) for metric, label in zip(metrics, labels(refs), strict=True))
+
+    def _gate(self, index: int, rule: GateRule, measured: Sequence[PlannedTask], arms: Sequence[Arm]) -> GateRule:
+        known = {planned.name: planned for planned in measured}
+        place = ("gates", index)
+        if rule.task not in known:
+            raise self._error(
+                f"gate on {rule.task!r}, which the suite does not measure",
+                *place,
+                remedy=did_you_mean(rule.task, known),
+            )
+        planned = known[rule.task]
+        names = [metric.label for metric in planned.metrics]
+        if rule.metric is not None and rule.metric not in names:
+            raise self._error(
+                f"gate on metric {rule.metric!r}, which {rule.task} does not measure",
+                *place,
+                "metric",
+                remedy=did_you_mean(rule.metric, names),
+            )
+        if rule.against not in {arm.name for arm in arms}:
+            raise self._error(
+                f"gate against {rule.against!r}, but the suite has no such arm",
+                *place,
+                "against",
+                remedy="add 'prompted:'",
+            )
+        if planned.benchmark and rule.against == "prompted":
+            raise self._error(
+                "benchmarks are asked of base and tuned only", *place, "against", remedy="write 'against: base'"
+            )
+        return replace(rule, metric=rule.metric or names[0])
+
+    def _training_rows(self, trained: bool) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
+        prompted = self.suite.prompted
+        if not trained and not (prompted and prompted.few_shot):
+            return (), ()
+        if "train" not in self.suite.data:
+            why = "training" if trained else "few_shot"
+            raise self._error(f"{why} needs data.train", "data", remedy="add 'train: FILE' under 'data:'")
+        _, train = self._rows("train", ("data", "train"))
+        if not trained:
+            return train, ()
+        validation = self._rows("validation", ("data", "validation"))[1] if "validation" in self.suite.data else ()
+        for name, rows in (("train", train), ("validation", validation)):
+            if rows and rows[0].choices:
+                raise self._error(f"data.{name} has choices, which a trainer cannot learn from", "data", name)
+        return train, validation
+
+    def _arms(self, train: Sequence[Row], *, trained: bool) -> tuple[Arm, ...]:
+        arms = [Arm("base", self.suite.model)]
+        if self.suite.prompted:
+            arms.append(Arm("prompted", self.suite.model, None, self._prompting(train)))
+        if trained:
+            arms.append(Arm("tuned", self.suite.model))
+        return tuple(arms)
+
+    def _prompting(self, train: Sequence[Row]) -> Prompting:
+        """The suite's system text, and examples drawn once with the suite's seed, the same for every question."""
+        asked = self.suite.prompted
+        assert asked is not None
+        if asked.few_shot > len(train):
+            raise self._error(
+                f"few_shot {asked.few_shot} is more than train's {len(train)} rows", "prompted", "few_shot"
+            )
+        shots = random.Random(self.suite.seed).sample(list(train), asked.few_shot)  # noqa: S311 - repeatable, not secret
+        return Prompting(asked.system, tuple(_without_system(row.messages) for row in shots))
+
+    def _refuse_leakage(self) -> None:
+        splits = {dataset.name: (dataset.path, rows) for dataset, rows in self._read.values()}
+        order: list[str] = [name for name in ("train", "validation") if name in splits]
+        order += [name for name in splits if name not in order]
+        split.refuse_shared_rows({name: splits[name] for name in order})
+
+    def _refuse_equal_names(self, measured: Sequence[PlannedTask]) -> None:
+        names = [planned.name for planned in measured]
+        for name in names:
+            if names.count(name) > 1:
+                raise self._error(f"two tasks or benchmarks have the name {name!r}", "tasks", remedy="rename one")
+
+    def _rows(
+        self, name: str, where: tuple[str | int, ...], cluster: str | None = None
+    ) -> tuple[Dataset, tuple[Row, ...]]:
+        if name not in self.suite.data:
+            raise self._error(f"data has no {name!r}", *where, remedy=did_you_mean(name, self.suite.data))
+        if (name, cluster) not in self._read:
+            self._read[name, cluster] = formats.read(name, self.suite.data[name], cluster=cluster)
+        return self._read[name, cluster]
+
+    def _plugin(self, kind: Kind, ref: Ref, *where: str | int) -> Planned:
+        return self._located(where, self.catalog.make, kind, ref)
+
+    def _located(self, where: tuple[str | int, ...], call: Callable[..., T], *arguments: object) -> T:
+        """What ``call`` returns; its errors get the file and line of what they are about."""
+        try:
+            return call(*arguments)
+        except UsageError as error:
+            if error.path is not None:
+                raise
+            raise error.at(self.suite.path, self.suite.line(*where)) from None
+
+    def _error(self, problem: str, *where: str | int, remedy: str = "") -> UsageError:
+        return UsageError(problem, path=self.suite.path, line=self.suite.line(*where), remedy=remedy)
+
+
+def _without_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
+    return tuple(message for message in messages if message.role != "system")
+
+
+def _pack_folder() -> Path | None:
+    named = os.environ.get("HARNESS_BENCHMARK_PACK")
+    if not named:
+        return None
+    folder = Path(named).expanduser()
+    if not folder.is_dir():
+        raise UsageError(
+            f"HARNESS_BENCHMARK_PACK names {named!r}, which is no folder", remedy="name a folder or unset it"
+        )
+    return folder

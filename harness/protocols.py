@@ -1,0 +1,199 @@
+"""What a plugin implements.
+
+A plugin class is a frozen dataclass: its fields are its options, so that name, type, default and help stand in one
+place and are checked before anything heavy loads. Heavy imports belong inside the method that needs them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Protocol, runtime_checkable
+
+from harness.values import (
+    Checkpoint,
+    Generation,
+    GenerationSettings,
+    Item,
+    LogLikelihood,
+    Mode,
+    ModelFacts,
+    ModelRef,
+    Progress,
+    Prompt,
+    Sample,
+    Score,
+    TrainJob,
+)
+
+Report = Callable[[Progress], None]
+"""How a trainer tells its progress."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScoringContext:
+    """What a metric may know besides its items."""
+
+    task: str = ""
+    seed: int = 0
+    cache: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkContext:
+    """What a benchmark may know when it loads its items."""
+
+    seed: int = 0
+    pack: Path | None = None
+    """An offline pack from ``HARNESS_BENCHMARK_PACK``; an option of the suite goes before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BenchmarkItems:
+    """The items of a benchmark with where they come from."""
+
+    samples: tuple[Sample, ...]
+    source: str
+    """In words: ``hub cais/mmlu``, ``pack /data/pack``."""
+    version: str
+    notes: tuple[str, ...] = field(default=())
+    """What a reader must know, e.g. that this is a stand-in of the real benchmark."""
+
+
+@runtime_checkable
+class Metric(Protocol):
+    """Scores items one by one and sums the scores up."""
+
+    name: ClassVar[str]
+    higher_is_better: ClassVar[bool]
+    bounds: ClassVar[tuple[float, float] | None]
+    modes: ClassVar[tuple[Mode, ...]]
+    requires_packages: ClassVar[tuple[str, ...]]
+
+    def score(self, items: Sequence[Item], context: ScoringContext) -> Sequence[Score]:
+        """One score an item, in the same order; a score must not depend on the other items of the call."""
+        ...
+
+    def aggregate(self, scores: Sequence[Score]) -> float:
+        """The value of the whole; called with the scores that have a value, at least one."""
+        ...
+
+
+@runtime_checkable
+class Model(Protocol):
+    """An opened model with an adapter switched on, or none."""
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What the record keeps of this model."""
+        ...
+
+    def generate(
+        self, prompts: Sequence[Prompt], settings: GenerationSettings, *, sample_ids: Sequence[str]
+    ) -> Sequence[Generation]:
+        """One answer a prompt, in the same order."""
+        ...
+
+    def log_likelihoods(self, pairs: Sequence[tuple[Prompt, str]], *, batch_size: int) -> Sequence[LogLikelihood]:
+        """For each (context, continuation) how likely the continuation is, in the same order."""
+        ...
+
+    def with_adapter(self, adapter: Path | None) -> Model:
+        """The same weights in memory with this adapter on, or with none."""
+        ...
+
+
+@runtime_checkable
+class Backend(Protocol):
+    """Opens models."""
+
+    name: ClassVar[str]
+    requires_packages: ClassVar[tuple[str, ...]]
+
+    def check(self, model: ModelRef) -> None:
+        """Raise ``UsageError`` if this cannot be a model; cheap, called when the plan is made."""
+        ...
+
+    def folder(self, model: ModelRef) -> Path:
+        """A local folder with the model, fetched or converted the first time; a trainer is given this folder.
+
+        Raises ``ModelFailed`` with the remedies when the model cannot be had.
+        """
+        ...
+
+    def open(self, model: ModelRef) -> AbstractContextManager[Model]:
+        """The model, its memory freed at the end."""
+        ...
+
+
+@runtime_checkable
+class Trainer(Protocol):
+    """Trains; runs in a process of its own."""
+
+    name: ClassVar[str]
+    requires_packages: ClassVar[tuple[str, ...]]
+
+    def train(self, job: TrainJob, report: Report) -> Checkpoint:
+        """The trained checkpoint, in ``job.output``."""
+        ...
+
+
+@runtime_checkable
+class Benchmark(Protocol):
+    """A set of public items that shows what a model has forgotten."""
+
+    name: ClassVar[str]
+    mode: ClassVar[Mode]
+    metrics: ClassVar[tuple[str, ...]]
+    """The first is the one that a gate judges unless it names another."""
+    requires_packages: ClassVar[tuple[str, ...]]
+
+    def load(self, context: BenchmarkContext) -> BenchmarkItems:
+        """The items; raises ``NotMeasured`` with the reason when they cannot be had."""
+        ...
+
+    def settings(self) -> GenerationSettings:
+        """How its items are answered."""
+        ...
+
+
+@runtime_checkable
+class Judge(Protocol):
+    """Grades answers."""
+
+    name: ClassVar[str]
+    requires_packages: ClassVar[tuple[str, ...]]
+
+
+@runtime_checkable
+class DataCheck(Protocol):
+    """Finds faults in rows of data."""
+
+    name: ClassVar[str]
+    requires_packages: ClassVar[tuple[str, ...]]
+
+
+class Observer(Protocol):
+    """What an experiment tells a person while it runs; tells only, decides nothing."""
+
+    def stage(self, title: str) -> None:
+        """A new part of the work begins."""
+        ...
+
+    def task_progressed(self, arm: str, task: str, done: int, total: int, running: Mapping[str, float]) -> None:
+        """``done`` of ``total`` samples have their scores; ``running`` holds the means so far."""
+        ...
+
+    def training_progressed(self, progress: Progress) -> None:
+        """The trainer reported."""
+        ...
+
+    def note(self, text: str) -> None:
+        """One line that a person should see."""
+        ...
+
+
+Rows = Iterator[tuple[int, Mapping[str, object]]]
+"""Rows of a data file, each with its line number."""

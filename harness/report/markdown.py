@@ -1,0 +1,89 @@
+"""The verdict as Markdown, for the summary of a GitHub job."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+
+from harness.report import arrange, numbers
+from harness.report.arrange import Row
+from harness.report.text import inert
+from harness.values import Comparison, Run, Verdict
+
+_ENTITIES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})
+_MARKUP = re.compile(r"([\\`*_\[\]#|~$@]|:(?=\S))")
+_BARE_LINK = re.compile(r"(?i)\bwww\.")
+
+
+def verdict_markdown(comparison: Comparison, verdict: Verdict) -> str:
+    """Verdict, gates, tasks and forgetting as Markdown tables; nothing in a name or an answer is read as markup."""
+    return "\n\n".join(filter(None, [*_head(comparison, verdict), *_body(comparison, verdict)])) + "\n"
+
+
+def escaped(text: str) -> str:
+    """Foreign text for Markdown: neither markup, HTML, a link nor a line break comes of it."""
+    marked = _MARKUP.sub(r"\\\1", inert(text))
+    return _BARE_LINK.sub(lambda match: match[0].replace(".", r"\."), marked).translate(_ENTITIES)
+
+
+def _head(comparison: Comparison, verdict: Verdict) -> list[str]:
+    status, meaning = arrange.EXIT_STATUS[verdict.outcome], arrange.EXIT_MEANING[verdict.outcome]
+    mark = f"{arrange.MARK[verdict.outcome]} {verdict.outcome.upper()}"
+    return [
+        f"## {mark}: {escaped(comparison.experiment)}",
+        f"**{escaped(verdict.reason)}** Exit status {status}: {meaning}.",
+        _subject(comparison.runs),
+    ]
+
+
+def _subject(runs: Sequence[Run]) -> str:
+    models = dict.fromkeys(run.model.name for run in runs if run.model)
+    return f"Model {', '.join(map(escaped, models))}; measured {numbers.moment(runs[0].started)}." if models else ""
+
+
+def _body(comparison: Comparison, verdict: Verdict) -> list[str]:
+    arms = arrange.columns(comparison.runs)
+    tasks = arrange.task_rows(comparison, verdict)
+    forgotten = arrange.forgetting_rows(comparison, verdict)
+    return [
+        _table(["gate", "outcome", "reason"], "lll", _rulings(verdict)),
+        _table(["task", "metric", *arms, "change"], "ll" + "r" * (len(arms) + 1), map(_task_cells, tasks)),
+        _table(_FORGETTING, "llrrrrrrr", map(_forgetting_cells, forgotten)),
+        _list(f"{name} was not measured: {reason}" for name, reason in arrange.not_measured(comparison)),
+        _list(arrange.caveats(comparison, verdict)),
+    ]
+
+
+_FORGETTING = ("benchmark", "metric", "baseline", "candidate", "change", "items", "fixed", "broken", "kept")
+
+
+def _rulings(verdict: Verdict) -> Iterable[Sequence[str]]:
+    for ruling in verdict.rulings:
+        tier = f" ({ruling.rule.tier})" if ruling.rule.tier != "critical" else ""
+        outcome = f"{arrange.MARK[ruling.outcome]} {ruling.outcome}"
+        yield f"{ruling.rule}{tier}", outcome, ruling.reason
+
+
+def _task_cells(row: Row) -> Sequence[str]:
+    against = f" vs {row.delta.against}" if row.delta else ""
+    values = [numbers.estimate(each) for each in row.estimates]
+    return row.task, row.metric, *values, numbers.difference(row.delta) + against
+
+
+def _forgetting_cells(row: Row) -> Sequence[str]:
+    values = numbers.score(row.baseline), numbers.score(row.candidate), numbers.difference(row.delta)
+    return row.task, row.metric, *values, *numbers.counts(row.delta)
+
+
+def _table(names: Sequence[str], alignment: str, rows: Iterable[Sequence[str]]) -> str:
+    lines = [_line(map(escaped, row)) for row in rows]
+    rule = _line("---:" if side == "r" else "---" for side in alignment)
+    return "\n".join([_line(map(escaped, names)), rule, *lines]) if lines else ""
+
+
+def _line(cells: Iterable[str]) -> str:
+    return f"| {' | '.join(cells)} |"
+
+
+def _list(texts: Iterable[str]) -> str:
+    return "\n".join(f"- {escaped(text)}" for text in texts)

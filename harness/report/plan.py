@@ -1,0 +1,95 @@
+"""What ``harness check`` says: what would run, before anything does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from harness.report import layout
+from harness.report.text import plain
+from harness.values import Arm, Dataset, GateRule, Origin, Ref, Suite, Task, labels
+
+
+def plan_screen(
+    suite: Suite,
+    *,
+    arms: Sequence[Arm],
+    tasks: Sequence[tuple[Task, int]],
+    datasets: Sequence[Dataset] = (),
+    gates: Sequence[GateRule] = (),
+    origins: Mapping[str, Origin] | None = None,
+    notes: Sequence[str] = (),
+) -> RenderableType:
+    """Model, data with rows, tasks with items and metrics, benchmarks, gates, and foreign plugins that take part."""
+    return layout.spaced(
+        layout.facts(_header(suite, arms)),
+        Group(layout.section("Data"), _data(datasets)) if datasets else None,
+        Group(layout.section("Tasks"), _tasks(tasks)) if tasks else None,
+        Group(layout.section("Forgetting"), _benchmarks(suite.benchmarks)) if suite.benchmarks else None,
+        Group(layout.section("Gates"), _gates(gates)),
+        Group(layout.section("Plugins"), _plugins(origins)) if origins else None,
+        Group(layout.section("Know this"), layout.bullets(notes)) if notes else None,
+        plain(f"✓ {suite.path} can run", "green"),
+    )
+
+
+def _header(suite: Suite, arms: Sequence[Arm]) -> list[tuple[str, RenderableType]]:
+    model = suite.model
+    about = plain(f"  seed {suite.seed} · sha256 {suite.digest[:16]}", "not bold dim")
+    return [
+        ("suite", plain(suite.name, "bold").append_text(about)),
+        ("model", f"{model.name} · {model.dtype} on {model.device} · {model.backend}"),
+        ("trainer", _trainer(suite.trainer)),
+        ("arms", " · ".join(arm.name for arm in arms)),
+    ]
+
+
+def _trainer(ref: Ref | None) -> Text:
+    if ref is None:
+        return Text("none: nothing is trained", style="dim")
+    return plain(ref.name, "bold").append_text(plain(f"  {_options(ref)}", "not bold dim"))
+
+
+def _options(ref: Ref) -> str:
+    return ", ".join(f"{name}={value}" for name, value in ref.options.items())
+
+
+def _data(datasets: Sequence[Dataset]) -> Table:
+    table = layout.columns(["name", "file", "format", "sha256"], ["rows"])
+    for each in datasets:
+        cells = (plain(str(each.path)), plain(each.format), plain(each.sha256[:16], "dim"))
+        table.add_row(plain(each.name, "bold"), *cells, f"{each.size:,}")
+    return table
+
+
+def _tasks(tasks: Sequence[tuple[Task, int]]) -> Table:
+    table = layout.columns(["task", "mode", "metrics"], ["items"])
+    for task, items in tasks:
+        table.add_row(plain(task.name, "bold"), task.mode, plain(", ".join(labels(task.metrics))), f"{items:,}")
+    return table
+
+
+def _benchmarks(benchmarks: Sequence[Ref]) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for ref in benchmarks:
+        grid.add_row(plain(ref.name, "bold"), plain(_options(ref), "dim"))
+    return grid
+
+
+def _gates(gates: Sequence[GateRule]) -> RenderableType:
+    if not gates:
+        return Text("this suite asks for none", style="dim")
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for gate in gates:
+        grid.add_row(plain(str(gate)), plain(gate.tier, "dim"))
+    return grid
+
+
+def _plugins(origins: Mapping[str, Origin]) -> Table:
+    grid = Table.grid(padding=(0, 2, 0, 0))
+    for name, origin in sorted(origins.items()):
+        grid.add_row(plain(name), plain(str(origin), "dim"))
+    return grid

@@ -1,0 +1,257 @@
+"""Reads the record; every value comes back as it was written."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from itertools import groupby
+from operator import attrgetter
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from harness.errors import UsageError
+from harness.store.codec import json_of, optional_text_of, text_of
+from harness.store.database import TIMEOUT, open_readonly, reading
+from harness.store.records import checkpoint_of, delta_of, fault_of, progress_of, ruling_of, run_of
+from harness.store.rows import Row, generation_of, sample_of, score_of, task_of
+from harness.values import (
+    Checkpoint,
+    Comparison,
+    Fault,
+    Generation,
+    Item,
+    Pair,
+    Progress,
+    Run,
+    RunStatus,
+    Sample,
+    Score,
+    Task,
+    Verdict,
+)
+
+_SAMPLES = """
+SELECT samples.id, prompt, targets, choices, answer, stratum, cluster, tags
+FROM task_samples JOIN samples ON samples.key = task_samples.sample
+WHERE task = ? ORDER BY position
+"""
+_GENERATIONS = """
+SELECT samples.id, attempt, text, finish_reason, prompt_tokens, output_tokens, seconds, log_likelihood, is_greedy
+FROM task_samples JOIN samples ON samples.key = task_samples.sample
+JOIN generations ON generations.task = task_samples.task AND generations.sample = task_samples.sample
+WHERE task_samples.task = ? ORDER BY position, attempt
+"""
+_SCORES = """
+SELECT samples.id, value, why_missing, details
+FROM task_samples JOIN samples ON samples.key = task_samples.sample
+JOIN scores ON scores.task = task_samples.task AND scores.sample = task_samples.sample
+WHERE task_samples.task = ? AND metric = ? ORDER BY position
+"""
+_VALUES = """
+SELECT samples.id, value, stratum, cluster
+FROM task_samples JOIN samples ON samples.key = task_samples.sample
+LEFT JOIN scores ON scores.task = task_samples.task AND scores.sample = task_samples.sample AND metric = ?
+WHERE task_samples.task = ? ORDER BY position
+"""
+_ANSWERED = """
+SELECT samples.id
+FROM task_samples JOIN samples ON samples.key = task_samples.sample
+JOIN (SELECT sample, count(*) AS answers FROM generations WHERE task = :task GROUP BY sample) AS answered
+    ON answered.sample = task_samples.sample
+LEFT JOIN (SELECT sample, count(*) AS marks FROM scores WHERE task = :task GROUP BY sample) AS scored
+    ON scored.sample = task_samples.sample
+WHERE task = :task AND answers >= attempts AND coalesce(marks, 0) >= :metrics
+"""
+
+
+class Reader:
+    """Reads one record, also while it is being written and from a folder that cannot be written.
+
+    Opening raises ``UsageError`` as ``open_readonly`` does. A run that is not there is a ``UsageError``; a task, a
+    metric or an experiment that is not there simply has no rows.
+    """
+
+    def __init__(self, path: Path, *, timeout: float = TIMEOUT) -> None:
+        self.path = path
+        self.db = open_readonly(path, timeout=timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the database."""
+        self.db.close()
+
+    def runs(self, limit: int = 50, suite: str | None = None) -> list[Run]:
+        """The newest runs, newest first, with their estimates."""
+        query = "SELECT * FROM runs WHERE suite = coalesce(?, suite) ORDER BY key DESC LIMIT ?"
+        return [self._run(row) for row in self._rows(query, suite, limit)]
+
+    def run(self, run_id: str) -> Run:
+        """The run of this id, of an unambiguous beginning of one, or of an experiment with one arm."""
+        if row := next(self._rows("SELECT * FROM runs WHERE id = ?", run_id), None):
+            return self._run(row)
+        found = list(self._rows("SELECT * FROM runs WHERE experiment = ? ORDER BY key", run_id)) or list(
+            self._rows("SELECT * FROM runs WHERE substr(id, 1, ?) = ? ORDER BY key", len(run_id), run_id)
+        )
+        if len(found) == 1:
+            return self._run(found[0])
+        if found:
+            raise UsageError(f"{run_id!r} is more than one run", remedy="which of " + _listed(found) + "?")
+        known = list(self._rows("SELECT id FROM runs ORDER BY key DESC"))
+        near = difflib.get_close_matches(run_id, [row["id"] for row in known], n=3)
+        if near:
+            remedy = "did you mean " + " or ".join(map(repr, near)) + "?"
+        else:
+            remedy = "the newest are " + _listed(known) if known else "no run is recorded yet"
+        raise UsageError(f"no run {run_id!r} is recorded", path=self.path, remedy=remedy)
+
+    def experiment_runs(self, experiment: str) -> list[Run]:
+        """The runs of an experiment in the order they began."""
+        query = "SELECT * FROM runs WHERE experiment = ? ORDER BY key"
+        return [self._run(row) for row in self._rows(query, experiment)]
+
+    def unfinished(self, key: str) -> list[str]:
+        """The experiments with this key that are running, were cut off or failed; newest first."""
+        query = "SELECT id FROM experiments WHERE key = ? AND status <> 'finished' ORDER BY rowid DESC"
+        return [row["id"] for row in self._rows(query, key)]
+
+    def suite_text(self, experiment: str) -> str | None:
+        """The suite file as it was."""
+        row = next(self._rows("SELECT suite_text FROM experiments WHERE id = ?", experiment), None)
+        return None if row is None else text_of(row["suite_text"])
+
+    def tasks(self, run_id: str) -> list[Task]:
+        """The tasks of a run in the order they began."""
+        query = "SELECT tasks.* FROM tasks JOIN runs ON runs.key = tasks.run WHERE runs.id = ? ORDER BY tasks.key"
+        return [task_of(row) for row in self._rows(query, run_id)]
+
+    def source(self, run_id: str, task: str) -> str | None:
+        """Where the items of a task come from, in words."""
+        row = self._task(run_id, task)
+        return None if row is None else text_of(row["source"])
+
+    def samples(self, run_id: str, task: str) -> list[Sample]:
+        """The samples of a task in order, answered or not."""
+        return [sample_of(row) for row in self._of_task(_SAMPLES, run_id, task)]
+
+    def items(self, run_id: str, task: str) -> list[Item]:
+        """Every sample of a task in order with the answers that are stored, which may be none."""
+        answers = map(generation_of, self._of_task(_GENERATIONS, run_id, task))
+        by_sample: dict[str, tuple[Generation, ...]] = {
+            sample: tuple(each) for sample, each in groupby(answers, attrgetter("sample_id"))
+        }
+        return [Item(sample, by_sample.get(sample.id, ())) for sample in self.samples(run_id, task)]
+
+    def scores(self, run_id: str, task: str, metric: str) -> list[Score]:
+        """One metric's scores in the samples' order, as far as they are stored."""
+        return [score_of(row) for row in self._of_task(_SCORES, run_id, task, metric)]
+
+    def done(self, run_id: str, task: str) -> set[str]:
+        """The samples whose answers and scores are all stored.
+
+        All answers: as many as there are choices, or one. All scores: one for each metric of the task.
+        """
+        row = self._task(run_id, task)
+        if row is None:
+            return set()
+        declared = {name for name, _ in json_of(row["metrics"])}
+        query = "SELECT count(DISTINCT metric) AS metrics FROM scores WHERE task = ?"
+        stored = next(self._rows(query, row["key"]))["metrics"]
+        needed = {"task": row["key"], "metrics": max(len(declared), stored)}
+        with reading(self.path):
+            return {each[0] for each in self.db.execute(_ANSWERED, needed)}
+
+    def pairs(self, baseline: str, candidate: str, task: str, metric: str) -> list[Pair]:
+        """Both runs' scores of each sample, in the baseline's order.
+
+        A sample that only one run holds, or that has no score there, has ``None`` on that side.
+        """
+        left = {row[0]: row for row in self._values(baseline, task, metric)}
+        right = {row[0]: row for row in self._values(candidate, task, metric)}
+        return [_pair(left.get(sample), right.get(sample)) for sample in left | right]
+
+    def training(self, experiment: str) -> tuple[Checkpoint | None, str | None, RunStatus | None]:
+        """The checkpoint, the error and the status of the last training; three times ``None`` where there was none."""
+        row = next(self._rows("SELECT * FROM trainings WHERE experiment = ?", experiment), None)
+        if row is None:
+            return None, None, None
+        return checkpoint_of(row, self.path.absolute().parent), optional_text_of(row["error"]), row["status"]
+
+    def progress(self, experiment: str) -> list[Progress]:
+        """The reports of the last training, oldest first."""
+        query = (
+            "SELECT progress.* FROM progress JOIN trainings USING (experiment, attempt)"
+            " WHERE experiment = ? ORDER BY progress.key"
+        )
+        return [progress_of(row) for row in self._rows(query, experiment)]
+
+    def verdict(self, experiment: str) -> tuple[Comparison, Verdict] | None:
+        """The last verdict on an experiment with what it rests on, ``None`` before there is one."""
+        query = "SELECT * FROM verdicts WHERE experiment = ? ORDER BY key DESC LIMIT 1"
+        row = next(self._rows(query, experiment), None)
+        if row is None:
+            return None
+        runs = "SELECT runs.* FROM verdict_runs JOIN runs ON runs.key = run WHERE verdict = ? ORDER BY position"
+        deltas = self._rows("SELECT * FROM comparisons WHERE verdict = ? ORDER BY position", row["key"])
+        rulings = self._rows("SELECT * FROM rulings WHERE verdict = ? ORDER BY position", row["key"])
+        compared = tuple(self._run(each) for each in self._rows(runs, row["key"]))
+        return (
+            Comparison(experiment, compared, tuple(map(delta_of, deltas))),
+            Verdict(
+                row["outcome"],
+                text_of(row["reason"]),
+                tuple(map(ruling_of, rulings)),
+                tuple(json_of(row["caveats"])),
+            ),
+        )
+
+    def faults(self, experiment: str) -> list[Fault]:
+        """The plugins' missteps, oldest first."""
+        query = "SELECT * FROM faults WHERE experiment = ? ORDER BY key"
+        return [fault_of(row) for row in self._rows(query, experiment)]
+
+    def _run(self, row: Row) -> Run:
+        origins = self._rows("SELECT * FROM run_origins WHERE run = ? ORDER BY rowid", row["key"])
+        return run_of(row, origins, self._rows("SELECT * FROM estimates WHERE run = ? ORDER BY rowid", row["key"]))
+
+    def _task(self, run_id: str, task: str) -> Row | None:
+        query = "SELECT tasks.* FROM tasks JOIN runs ON runs.key = run WHERE runs.id = ? AND name = ?"
+        return next(self._rows(query, run_id, task), None)
+
+    def _of_task(self, query: str, run_id: str, task: str, *further: str) -> Iterator[Sequence[Any]]:
+        """Rows as tuples: a dictionary for each of 200,000 would cost more than the query."""
+        if (row := self._task(run_id, task)) is not None:
+            with reading(self.path):
+                yield from self.db.execute(query, (row["key"], *further))
+
+    def _values(self, run_id: str, task: str, metric: str) -> Iterator[Sequence[Any]]:
+        if (row := self._task(run_id, task)) is not None:
+            with reading(self.path):
+                yield from self.db.execute(_VALUES, (metric, row["key"]))
+
+    def _rows(self, query: str, *parameters: object) -> Iterator[Row]:
+        with reading(self.path):
+            yield from self.db.query(query, parameters)
+
+
+def _pair(left: Sequence[Any] | None, right: Sequence[Any] | None) -> Pair:
+    known = left or right or ()
+    return Pair(
+        sample_id=known[0],
+        baseline=left[1] if left else None,
+        candidate=right[1] if right else None,
+        stratum=optional_text_of(known[2]),
+        cluster=optional_text_of(known[3]),
+    )
+
+
+def _listed(rows: Sequence[Row], most: int = 5) -> str:
+    names = ", ".join(row["id"] for row in rows[:most])
+    return names + (f" and {len(rows) - most} more" if len(rows) > most else "")

@@ -1,0 +1,1 @@
+"""The shape of a suite file, and how it is read."""

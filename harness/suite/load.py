@@ -1,0 +1,193 @@
+"""A suite file becomes a ``Suite``; every error carries file and line."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from harness.errors import UsageError, did_you_mean
+from harness.identity import digest
+from harness.values import (
+    GateRule,
+    GenerationSettings,
+    ModelRef,
+    PromptedBaseline,
+    Ref,
+    Suite,
+    SuiteTask,
+)
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel, ValidationError
+
+    from harness.suite import schema
+
+Lines = dict[tuple[str | int, ...], int]
+
+
+def load(path: Path) -> Suite:
+    """The suite that ``path`` describes, nothing resolved yet; ``UsageError`` with file and line otherwise."""
+    from pydantic import ValidationError
+
+    from harness.suite.schema import SuiteFile
+
+    text = _text(path)
+    content, lines = _parse(text, path)
+    try:
+        parsed = SuiteFile.model_validate(content)
+    except ValidationError as error:
+        raise _explain(error, path, lines, content) from None
+    return _suite(parsed, path, text, content, lines)
+
+
+def override(suite: Suite, **changes: Any) -> Suite:  # noqa: ANN401 - any field of the suite
+    """The suite with flags of the command line put in place of what the file says, and a digest that tells so."""
+    changed = dataclasses.replace(suite, **changes)
+    written = {name: getattr(changed, name) for name in changes}
+    return dataclasses.replace(changed, digest=digest([suite.digest, written])) if changes else suite
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UsageError(
+            "no such suite file", path=path, remedy="name a YAML file, e.g. suites/support_tickets.yaml"
+        ) from None
+    except IsADirectoryError:
+        raise UsageError("a folder, not a suite file", path=path, remedy="name the YAML file in it") from None
+    except UnicodeDecodeError as error:
+        raise UsageError(f"not UTF-8 text (byte {error.start})", path=path) from None
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", path=path) from None
+
+
+def _parse(text: str, path: Path) -> tuple[dict[str, Any], Lines]:
+    try:
+        node = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        line = error.problem_mark.line + 1 if error.problem_mark else None
+        raise UsageError(f"not valid YAML: {error.problem}", path=path, line=line) from None
+    except yaml.YAMLError as error:
+        raise UsageError(f"not valid YAML: {str(error).splitlines()[0]}", path=path) from None
+    if not isinstance(node, yaml.MappingNode):
+        raise UsageError("not a suite: the file holds no keys", path=path, line=1, remedy="begin with 'suite: NAME'")
+    lines: Lines = {}
+    _note_lines(node, (), lines, path)
+    content = yaml.safe_load(text)
+    return content, lines
+
+
+def _note_lines(node: yaml.Node, where: tuple[str | int, ...], lines: Lines, path: Path) -> None:
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in seen:
+                raise UsageError(
+                    f"key {name!r} stands twice", path=path, line=line, remedy=f"the first is on line {seen[name]}"
+                )
+            seen[name] = line
+            lines[(*where, name)] = line
+            _note_lines(value, (*where, name), lines, path)
+    elif isinstance(node, yaml.SequenceNode):
+        for index, value in enumerate(node.value):
+            lines[(*where, index)] = value.start_mark.line + 1
+            _note_lines(value, (*where, index), lines, path)
+
+
+def _explain(error: ValidationError, path: Path, lines: Lines, content: Mapping[str, Any]) -> UsageError:
+    first = error.errors()[0]
+    where = tuple(part for part in first["loc"])
+    line = next((lines[where[:end]] for end in range(len(where), 0, -1) if where[:end] in lines), 1)
+    name = ".".join(str(part) for part in where)
+    if first["type"] == "extra_forbidden":
+        problem, remedy = f"unknown key {where[-1]!r}", did_you_mean(str(where[-1]), _keys_at(where[:-1]))
+    elif first["type"] == "missing":
+        around = ".".join(str(part) for part in where[:-1]) or "the suite"
+        problem, remedy = f"{around} has no {where[-1]!r}", f"add '{where[-1]}:'"
+    elif cause := first.get("ctx", {}).get("error"):
+        problem, remedy = f"{name}: {cause}" if name else str(cause), ""
+    else:
+        problem, remedy = f"{name}: {first['msg']}, not {first['input']!r}", ""
+    return UsageError(problem, path=path, line=line, remedy=remedy)
+
+
+def _keys_at(where: tuple[str | int, ...]) -> list[str]:
+    """The keys that the schema allows at a place, for the nearest name."""
+    from harness.suite import schema
+
+    shapes: dict[tuple[str, ...], type[BaseModel]] = {
+        (): schema.SuiteFile,
+        ("model",): schema.Model,
+        ("prompted",): schema.Prompted,
+        ("tasks",): schema.Task,
+        ("tasks", "generation"): schema.Generation,
+        ("gates",): schema.Gate,
+    }
+    place = tuple(part for part in where if isinstance(part, str))
+    return list(shapes[place].model_fields) if place in shapes else []
+
+
+def _suite(parsed: schema.SuiteFile, path: Path, text: str, content: Mapping[str, Any], lines: Lines) -> Suite:
+    folder = path.parent
+    prompted = parsed.prompted
+    return Suite(
+        name=parsed.suite,
+        path=path,
+        text=text,
+        digest=digest(content),
+        seed=parsed.seed,
+        model=_model(parsed.model, folder),
+        data={name: folder / file for name, file in parsed.data.items()},
+        prompted=PromptedBaseline(prompted.system, prompted.few_shot) if prompted else None,
+        trainer=_ref(parsed.trainer) if parsed.trainer else None,
+        tasks=tuple(_task(task, parsed) for task in parsed.tasks),
+        benchmarks=tuple(_ref(each) for each in parsed.benchmarks),
+        gates=tuple(_rule(gate) for gate in parsed.gates),
+        batch_size=parsed.batch_size,
+        lines=lines,
+    )
+
+
+def _model(model: schema.Model, folder: Path) -> ModelRef:
+    """The model, a path beside the suite file resolved like the data files are."""
+    name = str(folder / model.name) if (folder / model.name).exists() else model.name
+    return ModelRef(name, model.backend, model.dtype, model.device, model.revision, model.trust_remote_code)
+
+
+def _ref(plugin: schema.Plugin) -> Ref:
+    return Ref(plugin.name, dict(plugin.model_extra or {}))
+
+
+def _task(task: schema.Task, suite: schema.SuiteFile) -> SuiteTask:
+    given = task.generation
+    settings = GenerationSettings(
+        max_new_tokens=given.max_new_tokens,
+        temperature=given.temperature,
+        top_p=given.top_p,
+        stop=tuple(given.stop),
+        seed=suite.seed,
+        batch_size=suite.batch_size,
+    )
+    return SuiteTask(
+        task.name, task.data, task.mode, tuple(_ref(each) for each in task.metrics), settings, task.limit, task.cluster
+    )
+
+
+def _rule(gate: schema.Gate) -> GateRule:
+    return GateRule(
+        task=gate.task or gate.benchmark or "",
+        metric=gate.metric,
+        min_gain=gate.min_gain,
+        max_drop=None if gate.max_drop is None else float(gate.max_drop),
+        relative=gate.relative,
+        at_least=gate.at_least,
+        against=gate.against,
+        tier=gate.tier,
+        alpha=gate.alpha,
+    )

@@ -1,0 +1,202 @@
+"""What every metric promises, as tests that a plugin's author inherits.
+
+    from harness.testing import MetricContract
+
+    class TestBrevity(MetricContract):
+        metric = Brevity
+
+Nothing here needs more than plain ``assert``-style errors, so any test runner will do.
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import itertools
+import json
+import math
+import re
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, get_args
+
+from harness.protocols import Metric, ScoringContext
+from harness.testing.examples import EXAMPLES, UNANSWERED, UNTARGETED, text_item
+from harness.testing.isolation import heavy_imports
+from harness.values import Item, Mode, Score
+
+
+class MetricContract:
+    """The promises of a metric, one test each; subclass it, name the ``metric``, and add ``examples`` of your own."""
+
+    metric: ClassVar[type[Metric]]
+    options: ClassVar[Mapping[str, Any]] = {}
+    """What the metric is made with; needed where an option has no default."""
+    examples: ClassVar[Sequence[Item]] = ()
+    """Items that show what this metric is about, besides those that every metric gets."""
+    tolerance: ClassVar[float] = 0.0
+    """How far the same item's score may lie apart in another batch; for neural metrics, about 1e-4."""
+
+    def test_it_has_a_docstring(self) -> None:
+        """``harness plugins`` shows the first line."""
+        own = self.metric.__dict__.get("__doc__") or ""
+        signature = f"{self.metric.__name__}("  # what dataclass writes where nobody wrote anything
+        _demand(bool(own.strip()) and not own.startswith(signature), f"{self._who} has no docstring")
+
+    def test_it_is_a_frozen_dataclass(self) -> None:
+        """Its fields are its options, and no score can change them."""
+        parameters = getattr(self.metric, "__dataclass_params__", None)
+        _demand(bool(parameters and parameters.frozen), f"{self._who} is not a @dataclass(frozen=True)")
+
+    def test_its_facts_stand_in_the_class(self) -> None:
+        """Name, direction, bounds and modes are of the right kind, and the packages are distribution names."""
+        metric = self.metric
+        bounds = metric.bounds
+        _demand(
+            bool(re.fullmatch(r"[a-z][a-z0-9_@.-]*", metric.name)), f"{metric.name!r} is not a plain lower-case name"
+        )
+        _demand(isinstance(metric.higher_is_better, bool), "higher_is_better is neither True nor False")
+        _demand(bounds is None or bounds[0] < bounds[1], f"the bounds {bounds} hold nothing")
+        known = bool(metric.modes) and set(metric.modes) <= set(get_args(Mode))
+        _demand(known, f"modes are some of {get_args(Mode)}, not {metric.modes}")
+        _demand(isinstance(metric.requires_packages, tuple), "requires_packages is not a tuple")
+
+    def test_each_option_has_a_default_or_a_docstring(self) -> None:
+        """A user who reads ``harness plugins`` can tell what to write."""
+        bare = {option.name for option in dataclasses.fields(self.metric) if _needed(option)}  # type: ignore[arg-type]
+        untold = sorted(bare - _told_options(self.metric)) if bare else []
+        _demand(not untold, f"{self._who} has options without default and docstring: {', '.join(untold)}")
+
+    def test_it_imports_nothing_heavy(self) -> None:
+        """Importing and making it leaves torch and its kin alone: every command would wait for them."""
+        heavy = heavy_imports(self.metric, self.options)
+        _demand(not heavy, f"making {self._who} imports {', '.join(heavy)}; import it in the method that needs it")
+
+    def test_each_item_gets_one_score_in_order(self) -> None:
+        """Whatever the batch, the empty one included."""
+        for items in ((), self._answered[:1], self._all):
+            got, expected = [score.sample_id for score in self._scores(items)], [item.sample.id for item in items]
+            _demand(got == expected, f"{self._who} was given the items {expected} and scored {got}")
+
+    def test_the_order_of_the_items_does_not_matter(self) -> None:
+        """An item's score is the same from either end."""
+        self._same(self._scores(self._all), self._scores(self._all[::-1])[::-1], "in reverse order")
+
+    def test_the_size_of_the_batch_does_not_matter(self) -> None:
+        """An item alone scores as among others."""
+        alone = [score for item in self._all for score in self._scores([item])]
+        self._same(self._scores(self._all), alone, "alone")
+
+    def test_the_same_seed_gives_the_same_scores(self) -> None:
+        """Twice, and from a new instance."""
+        self._same(self._scores(self._all), self._scores(self._all), "a second time")
+
+    def test_values_lie_within_the_bounds(self) -> None:
+        """Each is a finite number, and at least one example has one."""
+        values = [score.value for score in self._scores(self._all) if score.value is not None]
+        _demand(bool(values), f"{self._who} scores none of the examples; add some of its own to `examples`")
+        for value in values:
+            self._within(value, "a score")
+
+    def test_an_empty_answer_is_an_answer(self) -> None:
+        """Where a text has a value, no text has one too: an empty answer is a bad answer, not a missing one."""
+        items = [item for item in self._answered if item.generations and item.text and not item.sample.choices]
+        scored = [item for item, score in zip(items, self._scores(items), strict=True) if score.value is not None]
+        emptied = [text_item(item.sample.id, text, *item.sample.targets) for item in scored for text in ("", " \n")]
+        for score in self._scores(emptied):
+            _demand(score.value is not None, f"{self._who} has no value for an empty answer ({score.why_missing})")
+            self._within(score.value or 0.0, "the score of an empty answer")
+
+    def test_what_is_missing_says_why(self) -> None:
+        """No answer recorded: no value, never a 0. A score has a value or a reason, not both."""
+        for score in self._scores([item for mode in self.metric.modes for item in UNANSWERED[mode]]):
+            _demand(score.value is None, f"{self._who} gives {score.value} to an item that has no answer")
+        for score in self._scores(self._all):
+            told = bool(score.why_missing)
+            _demand(told == (score.value is None), f"{self._who}: value {score.value}, reason {score.why_missing!r}")
+
+    def test_details_can_be_recorded(self) -> None:
+        """The record keeps them as JSON in UTF-8."""
+        for score in self._scores(self._all):
+            json.dumps(dict(score.details), ensure_ascii=False, allow_nan=False).encode()
+
+    def test_the_aggregate_lies_within_the_bounds(self) -> None:
+        """Of all scores, of one, and whatever their order."""
+        scores = [score for score in self._scores(self._all) if score.value is not None]
+        metric = self._make()
+        for some in (scores, scores[:1], scores[-1:]):
+            self._within(metric.aggregate(some), "the aggregate")
+        there, back = metric.aggregate(scores), metric.aggregate(scores[::-1])
+        _demand(math.isclose(there, back), f"{self._who} aggregates to {there} and in reverse order to {back}")
+
+    @classmethod
+    def promises(cls) -> tuple[str, ...]:
+        """The names of the tests."""
+        return tuple(name for name in dir(cls) if name.startswith("test_"))
+
+    @property
+    def _who(self) -> str:
+        return f"metric {self.metric.name!r}"
+
+    @property
+    def _answered(self) -> list[Item]:
+        return [*self.examples, *(item for mode in self.metric.modes for item in EXAMPLES[mode])]
+
+    @property
+    def _all(self) -> list[Item]:
+        rest = [item for mode in self.metric.modes for item in (*UNANSWERED[mode], *UNTARGETED[mode])]
+        return self._answered + rest
+
+    def _make(self) -> Metric:
+        return self.metric(**self.options)
+
+    def _scores(self, items: Sequence[Item]) -> list[Score]:
+        scores = list(self._make().score(items, ScoringContext(task="contract", seed=7)))
+        _demand(len(scores) == len(items), f"{self._who} was given {len(items)} items and gave {len(scores)} scores")
+        return scores
+
+    def _same(self, here: Sequence[Score], there: Sequence[Score], how: str) -> None:
+        for one, other in zip(here, there, strict=True):
+            equal = one.sample_id == other.sample_id and (
+                one.value == other.value
+                if one.value is None or other.value is None
+                else abs(one.value - other.value) <= self.tolerance
+            )
+            _demand(equal, f"{self._who} scores {one.sample_id!r} as {one.value}, and {how} as {other.value}")
+
+    def _within(self, value: float, what: str) -> None:
+        low, high = self.metric.bounds or (-math.inf, math.inf)
+        inside = math.isfinite(value) and low <= value <= high
+        _demand(inside, f"{self._who}: {what} is {value}, outside {low:g} to {high:g}")
+
+
+def check_metric(
+    metric: type[Metric], *, options: Mapping[str, Any] | None = None, examples: Sequence[Item] = ()
+) -> None:
+    """Every promise at once; ``AssertionError`` with the first that is broken."""
+    facts = {"metric": metric, "options": options or {}, "examples": examples}
+    contract = type("Contract", (MetricContract,), facts)()
+    for promise in MetricContract.promises():
+        getattr(contract, promise)()
+
+
+def _demand(kept: bool, broken: str) -> None:
+    if not kept:
+        raise AssertionError(broken)
+
+
+def _needed(field: dataclasses.Field[Any]) -> bool:
+    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+
+
+def _told_options(metric: type) -> set[str]:
+    """The options with a docstring below them, or named in the docstring of the class."""
+    body = ast.parse(textwrap.dedent(inspect.getsource(metric))).body[0]
+    named = {f.name for f in dataclasses.fields(metric) if f"`{f.name}`" in (inspect.getdoc(metric) or "")}
+    statements = body.body if isinstance(body, ast.ClassDef) else []
+    for option, below in itertools.pairwise(statements):
+        is_text = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
+        if is_text and isinstance(option, ast.AnnAssign) and isinstance(option.target, ast.Name):
+            named.add(option.target.id)
+    return named

@@ -1,0 +1,67 @@
+"""Items that every metric must be able to take, and how to make one's own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from harness.values import Generation, Item, Mode, Sample
+
+
+def text_item(name: str, answers: str | Sequence[str] | None, *targets: str) -> Item:
+    """An item of ``generate``: one answer, several attempts, or ``None`` for an answer that was never recorded."""
+    texts = () if answers is None else (answers,) if isinstance(answers, str) else tuple(answers)
+    generations = tuple(
+        Generation(name, attempt, text, "stop", 8, len(text.split()), 0.0) for attempt, text in enumerate(texts)
+    )
+    return Item(Sample(name, f"Question {name}?", targets), generations)
+
+
+def choice_item(name: str, log_likelihoods: Mapping[str, float], answer: int | None) -> Item:
+    """An item of ``choose``: each choice, as it follows the prompt, with its log-likelihood; ``answer`` is right."""
+    choices = tuple(log_likelihoods)
+    generations = tuple(
+        Generation(name, index, text, "choice", 8, len(text.split()), 0.0, log_likelihoods[text], is_greedy=False)
+        for index, text in enumerate(choices)
+    )
+    targets = () if answer is None else (choices[answer],)
+    return Item(Sample(name, f"Question {name}?", targets, choices, answer), generations)
+
+
+_TEXTS = (
+    text_item("same", "Paris is the capital of France.", "Paris is the capital of France."),
+    text_item("unlike", "I do not know.", "Paris is the capital of France."),
+    text_item("longer", "The answer, after some thought, is 42. " * 20, "42"),
+    text_item("shorter", "42", "The answer to life, the universe and everything is 42"),
+    text_item("several targets", "the Netherlands", "Holland", "The Netherlands", ""),
+    text_item("several attempts", ("7", "eight", "7"), "7"),
+    text_item("json", '{"product": "kettle", "count": 2}', '{"product": "kettle", "count": 2}'),
+    text_item("json, partly", '{"product": "kettle", "count": null, "x": 1}', '{"product": "kettle", "count": 2}'),
+    text_item("json, broken", '{"product": "kettle", "cou', '{"product": "kettle", "count": 2}'),
+    text_item("accents", "Café Zürich, naïve cafe\u0301", "cafe zurich", "Café Zürich"),
+    text_item("no spaces", "日本の首都は東京です。", "東京"),
+    text_item("right to left", "القاهرة", "القاهرة"),
+    text_item("markup", "<b>bold</b> [red]Paris[/red] \x1b[31mParis\x1b[0m \x00", "Paris"),
+    text_item("symbols only", "!?… 🙂", "🙂"),
+    text_item("blank target", "anything", ""),
+)
+_CHOICES = (
+    choice_item("right", {" Paris": -1.5, " Lyon": -4.0, " the city of Nice": -4.5}, 0),
+    choice_item("wrong", {" Paris": -9.0, " Lyon": -4.0, " the city of Nice": -12.5}, 0),
+    choice_item("right by length", {" a": -3.0, " a much longer choice": -3.5}, 1),
+    choice_item("tie", {" yes": -2.0, " no": -2.0}, 1),
+)
+
+EXAMPLES: Mapping[Mode, tuple[Item, ...]] = {"generate": _TEXTS, "choose": _CHOICES}
+"""Answered items by mode, right and wrong, plain and hostile."""
+
+UNANSWERED: Mapping[Mode, tuple[Item, ...]] = {
+    "generate": (text_item("never answered", None, "Paris"), text_item("never answered, no target", None)),
+    "choose": (Item(Sample("never answered", "Question?", (" a",), (" a", " b"), 0), ()),),
+}
+"""Items of which nothing was recorded."""
+
+UNTARGETED: Mapping[Mode, tuple[Item, ...]] = {
+    "generate": (text_item("no target", "Paris"),),
+    "choose": (choice_item("no right choice", {" Paris": -1.0, " Lyon": -2.0}, None),),
+}
+"""Items that were answered, but of which nobody knows what is right."""

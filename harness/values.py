@@ -1,0 +1,474 @@
+"""The vocabulary: every value that crosses a border between two parts of the harness.
+
+Values are frozen. What is alike has the same identity: a sample is known by the digest of its content, never by its
+position. What was not measured is ``None``, never 0.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant", "tool"]
+Mode = Literal["generate", "choose"]
+Tier = Literal["critical", "supporting", "advisory"]
+Outcome = Literal["passed", "failed", "inconclusive"]
+RunStatus = Literal["running", "finished", "failed"]
+Kind = Literal["backend", "trainer", "metric", "judge", "benchmark", "data_check"]
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """One turn of a conversation."""
+
+    role: Role
+    content: str
+
+
+Prompt = str | tuple[Message, ...]
+"""What a model is given: raw text as it stands, or messages that go through the model's chat template."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """One item that every arm answers."""
+
+    id: str
+    """Digest of the content, so that the same item has the same id in every run (``harness.identity``)."""
+    prompt: Prompt
+    targets: tuple[str, ...]
+    """Every text that counts as right."""
+    choices: tuple[str, ...] = ()
+    """For ``choose``: the continuations to compare, each as it follows the prompt, leading space included."""
+    answer: int | None = None
+    """For ``choose``: the index of the right choice."""
+    stratum: str | None = None
+    """A fixed part of the whole, as an MMLU subject: the claim is about these parts."""
+    cluster: str | None = None
+    """A sampled group, as a passage with several questions: its items are not independent facts."""
+    tags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Dataset:
+    """A data file as it was when the plan was made."""
+
+    name: str
+    path: Path
+    sha256: str
+    size: int
+    """Rows."""
+    format: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A name with its options as the suite writes them; ``plan.make`` resolves it once."""
+
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        options = ",".join(f"{key}={value}" for key, value in sorted(self.options.items()))
+        return f"{self.name}({options})" if options else self.name
+
+
+def labels(refs: Sequence[Ref]) -> tuple[str, ...]:
+    """How the record and the report call each: by its name, or with its options where two share one name."""
+    names = [ref.name for ref in refs]
+    return tuple(ref.name if names.count(ref.name) == 1 else str(ref) for ref in refs)
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRef:
+    """Which weights, and how they are opened."""
+
+    name: str
+    """A hub id, a folder, or a ``.gguf`` file."""
+    backend: str = "transformers"
+    dtype: str = "float32"
+    device: str = "auto"
+    revision: str | None = None
+    trust_remote_code: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Prompting:
+    """What stands before each prompt of an arm."""
+
+    system: str | None = None
+    few_shot: tuple[tuple[Message, ...], ...] = ()
+    """Whole example conversations, each ending with the assistant's answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """One side of the experiment: a model as it is asked."""
+
+    name: str
+    model: ModelRef
+    adapter: Path | None = None
+    prompting: Prompting = Prompting()
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationSettings:
+    """How a model answers; greedy unless a temperature is given."""
+
+    max_new_tokens: int = 256
+    temperature: float = 0.0
+    top_p: float = 1.0
+    stop: tuple[str, ...] = ()
+    """The answer ends before the first of these."""
+    seed: int = 0
+    batch_size: int = 16
+
+
+@dataclass(frozen=True, slots=True)
+class Generation:
+    """One answer of a model, or in ``choose`` the weight that it gives to one choice."""
+
+    sample_id: str
+    attempt: int
+    """0, 1, ... of one sample; in ``choose`` the index of the choice."""
+    text: str
+    finish_reason: Literal["stop", "length", "choice"]
+    prompt_tokens: int
+    output_tokens: int
+    seconds: float
+    """This answer's share of its batch's wall time."""
+    log_likelihood: float | None = None
+    """Natural logarithm of the probability of ``text`` after the prompt; ``choose`` only."""
+    is_greedy: bool | None = None
+    """Whether ``text`` is what greedy decoding would have said; ``choose`` only."""
+
+
+@dataclass(frozen=True, slots=True)
+class LogLikelihood:
+    """How likely a continuation is after its context."""
+
+    value: float
+    is_greedy: bool
+    context_tokens: int
+    continuation_tokens: int
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """What a metric sees: a sample with all its answers."""
+
+    sample: Sample
+    generations: tuple[Generation, ...]
+
+    @property
+    def text(self) -> str:
+        """The first answer."""
+        return self.generations[0].text
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """One metric's word on one sample; without a value it says why."""
+
+    sample_id: str
+    value: float | None
+    why_missing: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """One metric over all samples of a task, with a two-sided 95 % interval."""
+
+    task: str
+    metric: str
+    value: float | None
+    low: float | None
+    high: float | None
+    scored: int
+    missing: int
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Who offered a plugin."""
+
+    distribution: str
+    version: str
+    entry_point: str
+
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A plugin's misstep, recorded instead of raised."""
+
+    origin: Origin
+    hook: str
+    error: str
+    traceback: str
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is asked and how it is scored."""
+
+    name: str
+    mode: Mode
+    metrics: tuple[Ref, ...]
+    generation: GenerationSettings = GenerationSettings()
+    benchmark: str | None = None
+    """The benchmark that this task is, if it checks forgetting."""
+    version: str = "1"
+
+
+@dataclass(frozen=True, slots=True)
+class GateRule:
+    """One condition of the release: exactly one of ``min_gain``, ``max_drop`` and ``at_least``."""
+
+    task: str
+    metric: str | None
+    """``None`` stands for the first metric of the task or benchmark."""
+    min_gain: float | None = None
+    max_drop: float | None = None
+    relative: bool = False
+    """Whether ``max_drop`` is a share of the baseline's score rather than points."""
+    at_least: float | None = None
+    against: str = "base"
+    tier: Tier = "critical"
+    alpha: float = 0.05
+
+    def __str__(self) -> str:
+        if self.min_gain is not None:
+            demand = f"gains at least {self.min_gain:g} over {self.against}"
+        elif self.at_least is not None:
+            demand = f"is at least {self.at_least:g}"
+        else:
+            size = f"{self.max_drop:.3g} of {self.against}'s score" if self.relative else f"{self.max_drop:g}"
+            demand = f"drops at most {size}" + ("" if self.relative else f" against {self.against}")
+        return f"{self.task} {self.metric} {demand}" if self.metric else f"{self.task} {demand}"
+
+
+@dataclass(frozen=True, slots=True)
+class PromptedBaseline:
+    """The best prompt that the suite knows: what the tuned model must beat."""
+
+    system: str | None = None
+    few_shot: int = 0
+    """How many examples of the train split stand before the question."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suite:
+    """A suite file as read: what is asked for, nothing resolved yet."""
+
+    name: str
+    path: Path
+    text: str
+    digest: str
+    seed: int
+    model: ModelRef
+    data: Mapping[str, Path]
+    """``train``, ``validation``, ``test`` and any further name, each with its file."""
+    prompted: PromptedBaseline | None
+    trainer: Ref | None
+    tasks: tuple[SuiteTask, ...]
+    benchmarks: tuple[Ref, ...]
+    gates: tuple[GateRule, ...]
+    batch_size: int = 16
+    lines: Mapping[tuple[str | int, ...], int] = field(default_factory=dict)
+    """Line of each key of the file, by its path: ``("gates", 0, "metric")``."""
+
+    def line(self, *where: str | int) -> int | None:
+        """The line of a key of the file, or of the nearest thing around it."""
+        for end in range(len(where), 0, -1):
+            if where[:end] in self.lines:
+                return self.lines[where[:end]]
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteTask:
+    """A task as the suite writes it."""
+
+    name: str
+    data: str
+    mode: Mode
+    metrics: tuple[Ref, ...]
+    generation: GenerationSettings
+    limit: int | None = None
+    cluster: str | None = None
+    """The column that says which items belong together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Environment:
+    """Where a run took place: what is needed to repeat it."""
+
+    python: str
+    platform: str
+    processor: str
+    cores: int
+    device: str
+    packages: Mapping[str, str]
+    git_revision: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What a backend says of an opened model."""
+
+    name: str
+    folder: str
+    weights_sha256: str
+    template_sha256: str | None
+    dtype: str
+    device: str
+    parameters: int
+    path_taken: str
+    """How log-likelihoods are computed, e.g. ``plain``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One arm's evaluation as recorded."""
+
+    id: str
+    """``<experiment>/<arm>``, e.g. ``support-tickets-3/tuned``."""
+    experiment: str
+    suite: str
+    suite_digest: str
+    arm: str
+    seed: int
+    status: RunStatus
+    started: str
+    finished: str | None
+    environment: Environment
+    origins: Mapping[str, Origin]
+    """Plugin name -> who offered it, e.g. ``metric:rouge``."""
+    model: ModelFacts | None = None
+    adapter: str | None = None
+    adapter_sha256: str | None = None
+    estimates: tuple[Estimate, ...] = ()
+    not_measured: Mapping[str, str] = field(default_factory=dict)
+    """Task -> why nothing could be measured."""
+    notes: tuple[str, ...] = ()
+    """What a reader must know, e.g. that MMLU fell back to its development questions."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainJob:
+    """What a trainer is given."""
+
+    experiment: str
+    model: ModelRef
+    trainer: Ref
+    train: Path
+    """JSONL, one ``{"messages": [...]}`` a line, whatever the source's format was."""
+    validation: Path | None
+    output: Path
+    """The folder that is the trainer's own."""
+    seed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One report of a trainer at work."""
+
+    step: int
+    total_steps: int
+    epoch: float
+    loss: float | None = None
+    validation_loss: float | None = None
+    learning_rate: float | None = None
+    seconds: float = 0.0
+    message: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """What a trainer gives back."""
+
+    path: Path
+    """A folder: a PEFT adapter, or a whole model."""
+    kind: Literal["adapter", "model"]
+    step: int
+    sha256: str
+    train_loss: float | None
+    validation_loss: float | None
+    seconds: float
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    """Trained parameters, tokens seen, why it stopped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """One sample's score in both runs."""
+
+    sample_id: str
+    baseline: float | None
+    candidate: float | None
+    stratum: str | None = None
+    cluster: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """The candidate against the baseline on one metric; up is better, whatever the metric's own direction."""
+
+    task: str
+    metric: str
+    against: str
+    baseline: float | None
+    candidate: float | None
+    change: float | None
+    low: float | None
+    high: float | None
+    pairs: int
+    fixed: int
+    """Samples that the candidate does better."""
+    broken: int
+    """Samples that the candidate does worse; never netted against ``fixed``."""
+    missing: int
+    preserved: float | None = None
+    """Share of the baseline's fully right samples that the candidate still has right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What the evidence says on one rule."""
+
+    rule: GateRule
+    outcome: Outcome
+    reason: str
+    """One sentence in the user's words."""
+    p_passed: float | None = None
+    p_failed: float | None = None
+    items: int = 0
+    items_needed: int | None = None
+    """How many items would decide at the observed rate of flips."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer: may the candidate ship?"""
+
+    outcome: Outcome
+    reason: str
+    rulings: tuple[Ruling, ...]
+    caveats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """Two or more runs side by side: what the report draws and the watch hook sees."""
+
+    experiment: str
+    runs: tuple[Run, ...]
+    deltas: tuple[Delta, ...]
+    benchmarks: tuple[str, ...] = ()
+    """The tasks that check forgetting; the others are the suite's own."""

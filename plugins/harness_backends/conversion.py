@@ -1,0 +1,61 @@
+"""From one ``.gguf`` file to a model folder, once."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from harness import ModelFailed
+
+
+def make_once(target: Path, fill: Callable[[Path], None]) -> Path:
+    """``target``, filled by ``fill(folder)`` unless it is there already.
+
+    Whoever reads ``target`` finds it whole or not at all: it is filled beside its place and renamed, and two processes
+    that want it at the same time do the work once. A ``fill`` that raises leaves nothing behind.
+    """
+    import filelock
+
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(target.parent / f"{target.name}.lock"):
+        if target.is_dir():
+            return target
+        workplace = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        try:
+            whole = workplace / "whole"
+            whole.mkdir()
+            fill(whole)
+            whole.rename(target)
+        finally:
+            shutil.rmtree(workplace, ignore_errors=True)
+    return target
+
+
+def convert(gguf: Path, folder: Path) -> None:
+    """Fill ``folder`` with the model of a ``.gguf`` file, its weights as float32 safetensors, with its tokenizer.
+
+    Quantised weights are taken for what they stand for: no precision comes back that the file does not hold.
+    Needs about four bytes a parameter of memory and disk. Raises ``ModelFailed`` for a file that cannot be read.
+    """
+    import torch
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    try:
+        model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+    except Exception as error:  # a file from anywhere: whatever its reader stumbles over, it cannot be converted
+        raise ModelFailed(f"{gguf.name} cannot be converted: {_first_line(error)}") from error
+    # the weights are dequantised by now; what still calls them quantised would keep them from being saved
+    model.config.__dict__.pop("quantization_config", None)
+    for name, whole in (("hf_quantizer", None), ("is_quantized", False), ("quantization_method", None)):
+        setattr(model, name, whole)
+    model.save_pretrained(folder, safe_serialization=True)
+    tokenizer.save_pretrained(folder)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]

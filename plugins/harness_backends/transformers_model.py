@@ -1,0 +1,68 @@
+"""A model of the ``transformers`` backend, as the harness asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from harness import Generation, GenerationSettings, LogLikelihood, Model, ModelFacts, Prompt
+from harness_backends.answers import Head, Writer
+from harness_backends.likelihoods import log_likelihoods
+from harness_backends.weights import Weights
+
+
+@dataclass
+class TransformersModel:
+    """One view of weights that are held once: with one adapter switched on, or with none.
+
+    Views may be used in turn; whichever is asked switches its own adapter on first.
+    """
+
+    weights: Weights
+    adapter: Path | None = None
+    _head: Head = field(default_factory=Head)
+
+    @property
+    def facts(self) -> ModelFacts:
+        """What the record keeps of the base model; the adapter is recorded beside it."""
+        return self.weights.facts
+
+    def with_adapter(self, adapter: Path | None) -> Model:
+        """A view of the same weights with this adapter, or with none; an adapter that does not act is an error here."""
+        self.weights.module(adapter)
+        return TransformersModel(self.weights, adapter)
+
+    def generate(
+        self, prompts: Sequence[Prompt], settings: GenerationSettings, *, sample_ids: Sequence[str]
+    ) -> Sequence[Generation]:
+        """One answer a prompt, in the same order.
+
+        Greedy unless a temperature is given; then drawn from the seed, the sample and how often it was asked in this
+        call. A prompt too long for the model loses its beginning. With the adapter on, the whole way.
+        """
+        import torch
+
+        if not prompts:
+            return []
+        encoder = self.weights.encoder
+        room = encoder.max_length - settings.max_new_tokens
+        tokens = [encoder.prompt(prompt, room=room) for prompt in prompts]
+        with torch.inference_mode():
+            module = self.weights.module(self.adapter)
+            if self.weights.share_heads:
+                self._head.fit(module, tokens)
+            return Writer(module, encoder, self.weights.ends, settings, self._head).write(tokens, sample_ids)
+
+    def log_likelihoods(self, pairs: Sequence[tuple[Prompt, str]], *, batch_size: int) -> Sequence[LogLikelihood]:
+        """For each (context, continuation) how likely the continuation is, in the same order."""
+        import torch
+
+        with torch.inference_mode():
+            return log_likelihoods(
+                self.weights.module(self.adapter),
+                self.weights.encoder,
+                pairs,
+                batch_size=batch_size,
+                share_heads=self.weights.share_heads,
+            )

@@ -1,0 +1,190 @@
+"""What training in a process of its own promises, with trainers that behave and trainers that do not."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from harness import Progress, TrainingFailed, TrainJob, UsageError
+from harness.execution import wire
+from harness.execution.train import train
+from harness.values import Checkpoint, ModelRef, Ref
+
+TRAINERS = '''
+import os, signal, time
+from dataclasses import dataclass
+from pathlib import Path
+from harness import Checkpoint, Progress, UsageError, hookimpl
+
+
+@dataclass(frozen=True)
+class Fake:
+    """Does what it is told."""
+
+    name = "fake"
+    requires_packages = ()
+    behaviour: str = "good"
+
+    def train(self, job, report):
+        print("the trainer speaks", flush=True)
+        report(Progress(1, 2, 0.5, loss=1.25, learning_rate=0.1, seconds=0.5))
+        if self.behaviour == "raises":
+            raise RuntimeError("the optimiser fell over\\nand more")
+        if self.behaviour == "refuses":
+            raise UsageError("rank 7 does not fit", remedy="use 8")
+        if self.behaviour == "out of memory":
+            raise MemoryError
+        if self.behaviour == "killed":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.behaviour == "leaves":
+            os._exit(5)
+        if self.behaviour == "nothing":
+            return None
+        if self.behaviour == "hangs":
+            Path(job.output, "pid").write_text(str(os.getpid()))
+            time.sleep(600)
+        report(Progress(2, 2, 1.0, validation_loss=0.75))
+        return Checkpoint(job.output, "adapter", 2, "ab" * 32, 1.25, 0.75, 1.0, {"stopped": "all steps done"})
+
+
+@hookimpl
+def harness_register_trainers():
+    return [Fake]
+'''
+
+
+@pytest.fixture
+def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainJob:
+    site = tmp_path / "site"
+    about = site / "fake_trainers-1.0.dist-info"
+    about.mkdir(parents=True)
+    (site / "fake_trainers.py").write_text(TRAINERS)
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: fake-trainers\nVersion: 1.0\n")
+    (about / "entry_points.txt").write_text("[harness]\ntrainers = fake_trainers\n")
+    monkeypatch.setenv("PYTHONPATH", str(site))
+    return TrainJob(
+        experiment="e-1",
+        model=ModelRef("model"),
+        trainer=Ref("fake", {"behaviour": "good"}),
+        train=tmp_path / "train.jsonl",
+        validation=None,
+        output=tmp_path / "out",
+        seed=1,
+    )
+
+
+def behaving(job: TrainJob, behaviour: str) -> TrainJob:
+    return replace(job, trainer=Ref("fake", {"behaviour": behaviour}))
+
+
+def failure(job: TrainJob, behaviour: str, log: Path) -> str:
+    with pytest.raises(TrainingFailed) as caught:
+        train(behaving(job, behaviour), on_progress=lambda progress: None, log=log)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert str(log) in message
+    return message
+
+
+def gone(pid: int) -> bool:
+    for _ in range(200):
+        try:
+            os.kill(pid, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def test_a_good_training_gives_its_reports_in_order_and_its_checkpoint(job: TrainJob, tmp_path: Path) -> None:
+    reports: list[Progress] = []
+    checkpoint = train(job, on_progress=reports.append, log=tmp_path / "training.log")
+    assert reports == [
+        Progress(1, 2, 0.5, loss=1.25, learning_rate=0.1, seconds=0.5),
+        Progress(2, 2, 1.0, validation_loss=0.75),
+    ]
+    assert checkpoint == Checkpoint(
+        job.output, "adapter", 2, "ab" * 32, 1.25, 0.75, 1.0, {"stopped": "all steps done"}
+    )
+
+
+def test_what_the_trainer_prints_goes_to_the_log_alone(
+    job: TrainJob, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    train(job, on_progress=lambda progress: None, log=tmp_path / "training.log")
+    assert "the trainer speaks" in (tmp_path / "training.log").read_text()
+    assert "the trainer speaks" not in "".join(capfd.readouterr())
+
+
+def test_a_trainer_that_raises_is_one_line_and_the_whole_of_it_is_in_the_log(job: TrainJob, tmp_path: Path) -> None:
+    log = tmp_path / "training.log"
+    assert failure(job, "raises", log).startswith("RuntimeError: the optimiser fell over; see ")
+    assert "Traceback" in log.read_text()
+
+
+def test_a_killed_trainer_is_named_with_its_signal(job: TrainJob, tmp_path: Path) -> None:
+    assert "killed by SIGKILL" in failure(job, "killed", tmp_path / "training.log")
+
+
+def test_a_trainer_without_memory_says_what_needs_less(job: TrainJob, tmp_path: Path) -> None:
+    message = failure(job, "out of memory", tmp_path / "training.log")
+    assert message.startswith("out of memory")
+    assert "per_device_train_batch_size" in message
+
+
+def test_a_trainer_that_leaves_without_a_checkpoint_has_failed(job: TrainJob, tmp_path: Path) -> None:
+    assert "exit status 5" in failure(job, "leaves", tmp_path / "training.log")
+    assert "returned NoneType, not a Checkpoint" in failure(job, "nothing", tmp_path / "training.log")
+
+
+def test_a_trainer_that_refuses_its_options_is_a_users_error(job: TrainJob, tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="rank 7 does not fit; use 8"):
+        train(behaving(job, "refuses"), on_progress=lambda progress: None, log=tmp_path / "training.log")
+
+
+def test_an_interrupt_here_ends_the_process_there(job: TrainJob, tmp_path: Path) -> None:
+    def interrupt(progress: Progress) -> None:
+        while not (job.output / "pid").exists():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(behaving(job, "hangs"), on_progress=interrupt, log=tmp_path / "training.log")
+    assert gone(int((job.output / "pid").read_text()))
+
+
+def test_the_process_does_not_outlive_a_harness_that_is_killed(job: TrainJob, tmp_path: Path) -> None:
+    job_file = tmp_path / "parent.json"
+    job_file.write_text(wire.job_text(behaving(job, "hangs")))
+    parent = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys; from pathlib import Path; from harness.execution import train, wire;"
+            "train.train(wire.read_job(Path(sys.argv[1]).read_text()), on_progress=print, log=Path(sys.argv[2]))",
+            str(job_file),
+            str(tmp_path / "training.log"),
+        ],
+        stdout=subprocess.DEVNULL,
+    )
+    pid_file = job.output / "pid"
+    while not (pid_file.exists() and pid_file.read_text()):
+        assert parent.poll() is None
+        time.sleep(0.05)
+    parent.send_signal(signal.SIGKILL)
+    parent.wait()
+    assert gone(int(pid_file.read_text()))
+
+
+def test_a_job_and_a_checkpoint_survive_the_wire(job: TrainJob, tmp_path: Path) -> None:
+    assert wire.read_job(wire.job_text(job)) == job
+    checkpoint = Checkpoint(tmp_path, "adapter", 3, "00", None, None, 2.5, {"rows": 4})
+    assert wire.read_checkpoint(json.loads(wire.checkpoint_line(checkpoint))["checkpoint"]) == checkpoint

@@ -1,0 +1,3 @@
+"""A plugin that raises when it is imported."""
+
+raise RuntimeError("the licence server does not answer")

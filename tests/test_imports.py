@@ -1,0 +1,160 @@
+"""The house has one direction of imports, and heavy packages one door each."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+MODULES = sorted((ROOT / "harness").rglob("*.py"))
+PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
+
+GROUND = ("values", "errors", "identity", "hub")
+LEAVES = ("suite", "data", "comparison", "store", "report")
+FLOORS: dict[str, tuple[str, ...]] = {
+    "values": (),
+    "errors": (),
+    "identity": ("values",),
+    "hub": (),
+    **{leaf: (*GROUND, leaf) for leaf in LEAVES},
+    "protocols": GROUND,
+    "hookspecs": (*GROUND, "protocols"),
+    "authoring": (*GROUND, "protocols"),
+    "__init__": (*GROUND, "protocols", "hookspecs", "authoring"),
+    "host": (*GROUND, "hookspecs"),
+    "catalog": (*GROUND, "protocols", "host"),
+    "plan": (*GROUND, "catalog", "data"),
+    "execution": (
+        *GROUND, "__init__", "protocols", "host", "catalog", "plan", "comparison", "store", "data", "execution"
+    ),
+    "judgement": (*GROUND, "protocols", "catalog", "comparison", "store"),
+    "experiment": (
+        *GROUND, "__init__", "protocols", "host", "catalog", "plan", "execution", "judgement", "data", "store"
+    ),
+    "cli": (
+        *GROUND, "__init__", "protocols", "host", "catalog", "plan", "experiment", "judgement", "suite", "store",
+        "report", "cli",
+    ),
+    "testing": (*GROUND, "__init__", "protocols", "hookspecs", "authoring", "host", "catalog", "testing"),
+}  # fmt: skip
+"""What each part of the house may import, type-only imports counted too."""
+
+DOORS: dict[str, tuple[str, ...]] = {
+    "sqlite_utils": ("store",),
+    "rich": ("report", "cli"),
+    "click": ("cli",),
+    "pydantic": ("suite", "catalog"),
+    "numpy": ("comparison",),
+    "scipy": ("comparison",),
+    "yaml": ("suite",),
+    "torch": ("testing",),
+    "transformers": ("testing",),
+    "peft": ("testing",),
+    "tokenizers": ("testing",),
+}
+"""Packages that only these parts may name."""
+
+
+def imports_of(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            module = node.module or ""
+            yield module
+            if module == "harness" or (module.startswith("harness") and (ROOT / module.replace(".", "/")).is_dir()):
+                yield from (f"{module}.{alias.name}" for alias in node.names if _is_module(module, alias.name))
+
+
+def _is_module(package: str, name: str) -> bool:
+    folder = ROOT / package.replace(".", "/")
+    return (folder / f"{name}.py").is_file() or (folder / name).is_dir()
+
+
+def part_of(module: str) -> str:
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "__init__"
+
+
+def part_of_file(path: Path) -> str:
+    return path.relative_to(ROOT / "harness").parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_part_imports_only_what_stands_below_it(path: Path) -> None:
+    part = part_of_file(path)
+    inner = {part_of(name) for name in imports_of(path) if name.split(".")[0] == "harness"}
+    if path.name != "__init__.py" and any(name.startswith("harness.") for name in imports_of(path)):
+        inner.discard("__init__") if not _names_the_face(path) else None
+    allowed = {*FLOORS[part], part}
+    assert inner <= allowed, f"{part} may not import {sorted(inner - allowed)}"
+
+
+def _names_the_face(path: Path) -> bool:
+    """Whether a module takes a name from ``harness`` itself rather than one of its modules."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module == "harness":
+            return any(not _is_module("harness", alias.name) for alias in node.names)
+        if isinstance(node, ast.Import) and any(alias.name == "harness" for alias in node.names):
+            return True
+    return False
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_heavy_packages_have_one_door(path: Path) -> None:
+    part = part_of_file(path)
+    for package in {name.split(".")[0] for name in imports_of(path)}:
+        assert not package.startswith("harness_"), f"{path} imports the plugin {package}"
+        assert part in DOORS.get(package, (part,)), f"{part} may not import {package}"
+
+
+@pytest.mark.parametrize("path", PLUGINS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_a_plugin_knows_the_face_and_itself_only(path: Path) -> None:
+    own = path.relative_to(ROOT / "plugins").parts[0]
+    for name in imports_of(path):
+        top = name.split(".")[0]
+        if top == "harness":
+            assert part_of(name) == "__init__", f"{path} goes past the face to {name}"
+        assert not top.startswith("harness_") or top == own, f"{path} imports another plugin, {top}"
+
+
+def test_every_module_imports_alone() -> None:
+    """One fresh process each would take minutes; a fresh interpreter state each takes seconds."""
+    names = [
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        for path in MODULES
+        if path.name != "__main__.py"
+    ]
+    program = f"""
+import importlib, os, sys
+for name in {names!r}:
+    if os.fork() == 0:
+        try:
+            importlib.import_module(name)
+        except BaseException as error:
+            print(name, type(error).__name__, error, flush=True)
+            os._exit(1)
+        os._exit(0)
+    _, status = os.wait()
+    if status:
+        sys.exit(name)
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_help_imports_nothing_heavy() -> None:
+    program = """
+import sys
+sys.argv = ["harness", "--help"]
+from harness.cli.main import cli
+cli.main(["--help"], standalone_mode=False)
+heavy = {"torch", "transformers", "numpy", "pydantic", "scipy", "sqlite_utils", "rich"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
