@@ -143,7 +143,8 @@ def lm_eval_rows(benchmark: Mmlu | HellaSwag, pack: Path) -> tuple[list[dict[str
 
 
 def read(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
 
 
 def given(rows: Mapping[str, list[dict[str, Any]]]) -> Callable[..., Mapping[str, object]]:

@@ -203,9 +203,7 @@ class Session:
         model = base.with_adapter(arm.adapter)
         facts = replace(model.facts, name=self.plan.suite.model.name)
         if run.model and run.model.weights_sha256 != facts.weights_sha256:
-            raise ModelFailed(
-                f"{facts.name}: the weights changed since {run.id} began; restore them, or use --output"
-            )
+            raise ModelFailed(f"{facts.name}: the weights changed since {run.id} began; restore them, or use --output")
         run = replace(run, status="running", model=facts, environment=replace(run.environment, device=facts.device))
         self.writer.start_run(run)
         self.writer.update_run(run)

@@ -12,7 +12,7 @@ from types import MappingProxyType, ModuleType
 import pluggy
 
 from harness import hookspecs
-from harness.errors import did_you_mean
+from harness.errors import UsageError, did_you_mean
 from harness.values import Fault, Origin
 
 HEAVY = ("torch", "transformers", "datasets", "lm_eval")
@@ -116,7 +116,7 @@ class Host:
             marked = self._manager.parse_hookimpl_opts(module, name) is not None
             is_submodule = isinstance(getattr(module, name, None), ModuleType)
             if (marked or misspelt) and name not in known and not is_submodule:
-                raise LookupError(f"unknown hook {name!r}: {did_you_mean(name, known)}")
+                raise UsageError(f"unknown hook {name!r}: {did_you_mean(name, known)}")
 
     def _alone(self, plugin: Loaded, hook: str) -> Callable[..., list[Iterable[type]]]:
         others = [each.module for each in self.loaded if each.name != plugin.name]
@@ -125,4 +125,6 @@ class Host:
 
 def _brief(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
+    if lines and isinstance(error, UsageError):
+        return lines[0]
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__

@@ -139,7 +139,9 @@ class _Maker:
     def _benchmark(self, index: int, ref: Ref) -> PlannedTask:
         planned = self._plugin("benchmark", self._limited(ref), "benchmarks", index)
         instance = planned.instance
-        metrics = self._metrics(tuple(Ref(name) for name in instance.metrics), instance.mode, ("benchmarks", index))
+        # In full, so that no other package's metric of the same name can stand in for the benchmark's own.
+        refs = tuple(Ref(f"{planned.origin.distribution}/{name}") for name in instance.metrics)
+        metrics = self._metrics(refs, instance.mode, ("benchmarks", index))
         settings: GenerationSettings = replace(
             instance.settings(), seed=self.suite.seed, batch_size=self.suite.batch_size
         )

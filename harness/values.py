@@ -76,9 +76,9 @@ class Ref:
 
 
 def labels(refs: Sequence[Ref]) -> tuple[str, ...]:
-    """How the record and the report call each: by its name, or with its options where two share one name."""
-    names = [ref.name for ref in refs]
-    return tuple(ref.name if names.count(ref.name) == 1 else str(ref) for ref in refs)
+    """How the record and the report call each: by its bare name, or in full where two share one."""
+    names = [ref.name.rsplit("/", 1)[-1] for ref in refs]
+    return tuple(name if names.count(name) == 1 else str(ref) for name, ref in zip(names, refs, strict=True))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""The main job on a tiny real model: train, ask three arms, record, compare, gate; and nothing recorded is ever lost."""
+"""The main job on a tiny real model: train, ask three arms, record, compare, gate; nothing recorded is ever lost."""
 
 from __future__ import annotations
 
@@ -177,7 +177,7 @@ def test_a_plugin_that_raises_never_loses_the_run(project: Project) -> None:
     assert reasons == [("the metric raised RuntimeError: no red please",)]
     faults = project.run("show", "tiny-1/base", "--json").json["faults"]
     assert {fault["error"] for fault in faults} == {
-        "RuntimeError: no red please",
+        "the metric raised RuntimeError: no red please",
         "ValueError: the watcher stumbled",
     }
 

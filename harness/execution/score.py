@@ -17,22 +17,27 @@ def score(
     """One score an item, in order. A metric that raises, miscounts or leaves its bounds gives missing scores."""
     try:
         scores = tuple(metric.instance.score(items, context))
-    except Exception as error:
-        why = f"{type(error).__name__}: {error}"
-        on_fault(Fault(metric.origin, f"metric {metric.label}", why, traceback.format_exc()))
-        return _missing(items, f"the metric raised {why}")
-    if len(scores) != len(items):
-        why = f"the metric gave {len(scores)} scores for {len(items)} items"
-    elif [each.sample_id for each in scores] != [item.sample.id for item in items]:
-        why = "the metric's scores are not in the items' order"
-    else:
+        _refuse_misfit(scores, items)
         return tuple(_checked(each, metric) for each in scores)
-    on_fault(Fault(metric.origin, f"metric {metric.label}", why, ""))
-    return _missing(items, why)
-
-
-def _missing(items: Sequence[Item], why: str) -> tuple[Score, ...]:
+    except _MisfitError as error:
+        why, trace = f"the metric gave {error}", ""
+    except Exception as error:
+        why, trace = f"the metric raised {type(error).__name__}: {error}", traceback.format_exc()
+    on_fault(Fault(metric.origin, f"metric {metric.label}", why, trace))
     return tuple(Score(item.sample.id, None, why) for item in items)
+
+
+class _MisfitError(Exception):
+    """Scores that cannot be told to their items."""
+
+
+def _refuse_misfit(scores: Sequence[Score], items: Sequence[Item]) -> None:
+    if len(scores) != len(items):
+        raise _MisfitError(f"{len(scores)} scores for {len(items)} items")
+    if not all(isinstance(each, Score) for each in scores):
+        raise _MisfitError("something else than scores: wrap each value in Score(sample_id, value)")
+    if [each.sample_id for each in scores] != [item.sample.id for item in items]:
+        raise _MisfitError("scores that are not in the items' order")
 
 
 def _checked(score: Score, metric: Planned) -> Score:

@@ -17,30 +17,27 @@ if TYPE_CHECKING:
     from torch import Tensor
     from transformers import PreTrainedModel
 
-_WORTH_SHARING = 16
-"""Tokens; a shorter beginning is run with each prompt."""
+_STRIDE = 16
+"""Tokens; heads are whole multiples of it, so that calls whose prompts happen to share a word more share one head."""
 
 
 @dataclass
 class Head:
-    """The beginning that the prompts of the last call shared, kept because the next call's usually share it too."""
+    """The beginning that the prompts of the last call shared, kept because the next call's usually share it too.
+
+    What is kept changes no answer: it is used again only where the next call would have made the very same.
+    """
 
     tokens: tuple[int, ...] = ()
     heads: Heads | None = None
 
     def fit(self, module: PreTrainedModel, prompts: Sequence[Sequence[int]]) -> None:
-        """Become the beginning of these prompts; what was run before is used again where it fits nearly as well."""
+        """Become the beginning of these prompts, each of which keeps at least one token of its own."""
         first = prompts[0]
-        shared = min(len(first) - 1, *(min(common_length(first, each), len(each) - 1) for each in prompts))
-        known = common_length(self.tokens, first[:shared])
-        if shared < _WORTH_SHARING:
-            self.tokens, self.heads = (), None
-        elif self.heads is not None and known >= max(_WORTH_SHARING, 0.9 * shared):
-            self.tokens, self.heads = self.tokens[:known], self.heads.cut(known)
-        elif len(prompts) > 1:
-            self.tokens, self.heads = tuple(first[:shared]), Heads.run(module, [first[:shared]])
-        else:
-            self.tokens, self.heads = (), None
+        shared = min(min(common_length(first, each), len(each) - 1) for each in prompts) if len(prompts) > 1 else 0
+        tokens = tuple(first[: shared - shared % _STRIDE])
+        if tokens != self.tokens:
+            self.tokens, self.heads = tokens, Heads.run(module, [tokens]) if tokens else None
 
 
 @dataclass

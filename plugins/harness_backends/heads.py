@@ -44,11 +44,6 @@ class Heads:
             layers.append((layer.keys, layer.values))
         return cls(torch.tensor([len(head) for head in heads], device=module.device), tuple(layers))
 
-    def cut(self, length: int) -> Heads:
-        """The same heads, none longer than ``length``."""
-        layers = tuple((keys[:, :, :length], values[:, :, :length]) for keys, values in self.layers)
-        return Heads(self.lengths.clamp(max=length), layers)
-
     def cache(self, numbers: Sequence[int]) -> DynamicCache:
         """A cache of its own in which row i continues head ``numbers[i]``."""
         import torch

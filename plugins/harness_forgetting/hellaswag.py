@@ -88,7 +88,7 @@ class HellaSwag:
         splits = {"validation": pack.read(held / "validation.jsonl", COLUMNS)}
         return {**splits, "train": self._examples(held / "train.jsonl")} if self.num_fewshot else splits
 
-    def _examples(self, path: Path) -> list[pack.Row]:
+    def _examples(self, path: Path) -> list[bridge.Row]:
         if not path.is_file():
             problem = f"num_fewshot {self.num_fewshot} takes its examples from this file, which the pack lacks"
             raise UsageError(problem, path=path, remedy="write 'num_fewshot: 0'")

@@ -95,7 +95,7 @@ def load_tasks(source: Source, *, num_fewshot: int, **overrides: object) -> dict
 
 
 def load_from_hub(source: Source, *, num_fewshot: int, **overrides: object) -> dict[str, LmEvalTask]:
-    """The tasks with the hub's rows, in offline mode those of its local cache; ``NotMeasured`` says why there are none."""
+    """The tasks with the hub's rows, in offline mode its local cache's; ``NotMeasured`` says why there are none."""
     if not hub_answers() and not _told_to_stay_offline():
         raise NotMeasured("the Hugging Face hub does not answer")
     try:

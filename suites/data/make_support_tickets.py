@@ -47,12 +47,29 @@ class Wording:
     other_products: tuple[str, ...]
     other_numbers: tuple[str, ...]
     """With ``{small}`` (two or three digits) or ``{large}`` (five digits): numbers that are no order."""
+    small_talk: tuple[str, ...]
+    """What has nothing to do with any field."""
 
 
 TRAIN = Wording(
     greetings=("", "Hi.", "Hello!", "Hi there."),
-    subjects=("my {product}", "the {product}", "our new {product}", "my wife's {product}"),
-    nameless=("my purchase", "the thing I bought", "it"),
+    subjects=(
+        "my {product}",
+        "the {product}",
+        "our new {product}",
+        "my wife's {product}",
+        "the {product} you sent us",
+        "the {product} from the last parcel",
+    ),
+    nameless=(
+        "my purchase",
+        "the thing I bought",
+        "it",
+        "the item you sent",
+        "the article I got from you",
+        "something I bought from you",
+        "my latest purchase",
+    ),
     issues={
         "broken": (
             "does not turn on any more",
@@ -132,6 +149,10 @@ TRAIN = Wording(
             "It cannot wait.",
             "Please fix this as soon as possible.",
             "I need an answer right now.",
+            "It is very urgent.",
+            "Please act immediately.",
+            "I must have a solution today.",
+            "Please be quick.",
         ),
         "medium": (
             "Please answer this week.",
@@ -139,6 +160,9 @@ TRAIN = Wording(
             "I hope to hear from you within the week.",
             "Please reply within a few days.",
             "A reply in the next days is enough.",
+            "It would be good to have an answer this week.",
+            "Get in touch in the coming days, please.",
+            "By the end of the week is fine.",
         ),
         "low": (
             "There is no rush.",
@@ -147,6 +171,10 @@ TRAIN = Wording(
             "Answer whenever you have time.",
             "No hurry with this.",
             "It can wait.",
+            "I am not in a hurry.",
+            "You have plenty of time.",
+            "It is not that urgent.",
+            "Do it when you find the time.",
         ),
     },
     other_products=(
@@ -154,13 +182,39 @@ TRAIN = Wording(
         "I also have your {product} and love it.",
         "My {product} is great, though.",
         "This is not about the {product}.",
+        "The {product} never made any trouble.",
+        "My old {product} is still fine.",
+        "With the {product} I am happy.",
+        "There is no problem with our {product}.",
     ),
     other_numbers=(
         "I paid {small} euros.",
         "My postcode is {large}.",
         "The serial number is {large}.",
         "Call me on {large}.",
-        "I am {small} years old.",
+        "It was {small} euros in the sale.",
+    ),
+    small_talk=(
+        "It was a present.",
+        "I have been a customer for years.",
+        "My neighbour recommended your shop.",
+        "I like your website.",
+        "I wrote to you before.",
+        "My husband is annoyed.",
+        "We are quite sad about it.",
+        "I expected more from you.",
+        "I have attached a photo.",
+        "I kept the receipt.",
+        "It is for my daughter.",
+        "We live on the third floor.",
+        "Thank you for your help.",
+        "I am writing from Berlin.",
+        "What can we do?",
+        "Kind regards, Anna.",
+        "I paid by card.",
+        "Your shop has a good name.",
+        "Please tell me what to do.",
+        "I hope you understand.",
     ),
 )
 
@@ -185,6 +239,7 @@ VALIDATION = Wording(
     },
     other_products=("Your {product} is fine.", "The {product} is not the problem."),
     other_numbers=("It cost {small} euros.", "Postcode {large}.", "Its serial is {large}."),
+    small_talk=("It was a birthday present.", "Thank you very much.", "I am a regular customer.", "What should I do?"),
 )
 
 TEST = Wording(
@@ -277,6 +332,16 @@ TEST = Wording(
         "Its serial number reads {large}.",
         "You can call {large}.",
     ),
+    small_talk=(
+        "I got it as a gift.",
+        "I have the receipt.",
+        "Thanks in advance.",
+        "My sister told me about your shop.",
+        "I have bought from you before.",
+        "What do you suggest?",
+        "I am sorry to trouble you.",
+        "Best wishes from Hamburg.",
+    ),
 )
 
 WORDINGS: Mapping[str, Wording] = {"train": TRAIN, "validation": VALIDATION, "test": TEST}
@@ -288,7 +353,7 @@ def ticket(wording: Wording, rng: random.Random) -> Row:
     """One ticket and its filing."""
     issue = rng.choice(list(wording.issues))
     product = rng.choice(HOLDS_WATER if issue == "leak" else list(PRODUCTS)) if rng.random() < 0.85 else None
-    priority = rng.choice([*wording.priorities, None])
+    priority = rng.choice(list(wording.priorities)) if rng.random() < 0.6 else None
     order = rng.randrange(10_000, 100_000) if rng.random() < 0.65 else None
     filed = {"product": product, "issue": issue, "priority": priority, "order": order}
     text = " ".join(_sentences(wording, rng, product, issue, priority, order))
@@ -309,8 +374,10 @@ def _sentences(
     around = [rng.choice(wording.orders).format(order=order)] if order else []
     if priority:
         around.append(rng.choice(wording.priorities[priority]))
-    if rng.random() < 0.5:
+    if rng.random() < 0.45:
         around.append(_distractor(wording, rng, product))
+    if rng.random() < 0.4:
+        around.append(rng.choice(wording.small_talk))
     rng.shuffle(around)
     around.insert(0 if rng.random() < 0.6 else len(around), problem)
     greeting = rng.choice(wording.greetings)

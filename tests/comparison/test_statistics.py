@@ -144,9 +144,7 @@ def test_swapping_the_arms_mirrors_the_result(counts: tuple[int, int, int], null
 
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(grades, st.randoms(use_true_random=False))
-def test_the_interval_holds_the_mean_stays_in_bounds_and_ignores_the_order(
-    scores: list[float], random: Random
-) -> None:
+def test_the_interval_holds_the_mean_stays_in_bounds_and_ignores_the_order(scores: list[float], random: Random) -> None:
     low, high = interval(scores, SCORE)
     mean = sum(scores) / len(scores)
     assert 0 <= low <= mean <= high <= 1

@@ -111,9 +111,7 @@ def test_a_good_training_gives_its_reports_in_order_and_its_checkpoint(job: Trai
         Progress(1, 2, 0.5, loss=1.25, learning_rate=0.1, seconds=0.5),
         Progress(2, 2, 1.0, validation_loss=0.75),
     ]
-    assert checkpoint == Checkpoint(
-        job.output, "adapter", 2, "ab" * 32, 1.25, 0.75, 1.0, {"stopped": "all steps done"}
-    )
+    assert checkpoint == Checkpoint(job.output, "adapter", 2, "ab" * 32, 1.25, 0.75, 1.0, {"stopped": "all steps done"})
 
 
 def test_what_the_trainer_prints_goes_to_the_log_alone(

@@ -9,12 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from harness_forgetting import lm_eval_bridge as bridge
-from harness_forgetting.canary import Canary
-from harness_forgetting.hellaswag import HellaSwag
-from harness_forgetting.mmlu import Mmlu
-from harness_forgetting.spread import shares
-from harness_metrics.choice import Acc, AccNorm
 
 from harness import (
     BenchmarkContext,
@@ -26,6 +20,12 @@ from harness import (
     ScoringContext,
     UsageError,
 )
+from harness_forgetting import lm_eval_bridge as bridge
+from harness_forgetting.canary import Canary
+from harness_forgetting.hellaswag import HellaSwag
+from harness_forgetting.mmlu import Mmlu
+from harness_forgetting.spread import shares
+from harness_metrics.choice import Acc, AccNorm
 
 REAL_PACK = Path(__file__).resolve().parents[2].parent / "shared" / "data"
 needs_real_pack = pytest.mark.skipif(not REAL_PACK.is_dir(), reason=f"no real benchmark rows at {REAL_PACK}")
@@ -48,6 +48,11 @@ def scene(number: int) -> dict[str, Any]:
         "endings": endings,
         "label": str(number % 4),
     }
+
+
+def rows_of(path: Path) -> list[dict[str, Any]]:
+    with path.open(encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
 
 
 def write(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -80,11 +85,7 @@ def lm_evals_own(task: str, folder: str, splits: Mapping[str, Path], shots: int,
     from lm_eval.tasks import TaskManager
 
     def dataset(**_: object) -> Mapping[str, object]:
-        texts = {split: path.read_text(encoding="utf-8") for split, path in splits.items()}
-        return {
-            split: datasets.Dataset.from_list([json.loads(line) for line in text.splitlines()])
-            for split, text in texts.items()
-        }
+        return {split: datasets.Dataset.from_list(rows_of(path)) for split, path in splits.items()}
 
     manager = TaskManager(include_path=str(bridge.tasks_folder() / folder), include_defaults=False)
     changes = {"custom_dataset": dataset, "num_fewshot": shots}
@@ -131,7 +132,7 @@ def test_hellaswag_asks_what_lm_eval_asks_and_cleans_as_lm_eval_cleans(pack: Pat
     samples = load(HellaSwag(), pack)
     assert requests(samples) == [pair for pair, _ in own]
     assert [sample.answer for sample in samples] == [doc["gold"] for _, doc in own[::4]]
-    assert samples[1].prompt == "Skiing 1:  How to ski 1. Begin. The skier"
+    assert samples[1].prompt == "Skiing 1: How to ski 1. Begin. The skier"
     assert samples[1].stratum == "Skiing 1"
 
 
@@ -233,8 +234,7 @@ def test_without_pack_and_hub_mmlu_is_lm_evals_development_questions_and_says_so
 def test_the_development_questions_are_the_real_ones_with_their_right_answers() -> None:
     held: dict[str, set[tuple[str, int]]] = {}
     for path in sorted((REAL_PACK / "mmlu").glob("*/dev.jsonl")):
-        rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-        held[path.parent.name] = {(squeezed(row["choices"][row["answer"]]), row["answer"]) for row in rows}
+        held[path.parent.name] = {(squeezed(row["choices"][row["answer"]]), row["answer"]) for row in rows_of(path)}
     for sample in load(Mmlu()):
         lines = str(sample.prompt).rsplit(f"\n{'ABCD'[sample.answer or 0]}. ", 1)[1]
         right = lines.rsplit("\nAnswer:", 1)[0].split(f"\n{'ABCDE'[(sample.answer or 0) + 1]}. ", 1)[0]
@@ -316,6 +316,13 @@ def test_a_bad_row_is_refused_with_its_file_and_line(pack: Path, line: str, comp
     with pytest.raises(UsageError) as caught:
         Mmlu().check(BenchmarkContext(pack=pack))
     assert str(caught.value).startswith(f"{path}:3: {complaint}")
+
+
+def test_a_line_separator_inside_a_text_does_not_end_the_row(pack: Path) -> None:
+    odd = {**question(0, "anatomy"), "question": "one\u2028two\u0085three"}
+    text = json.dumps(odd, ensure_ascii=False) + "\n"
+    (pack / "mmlu" / "anatomy" / "test.jsonl").write_text(text, encoding="utf-8")
+    assert "one\u2028two\u0085three\nA. a" in str(load(Mmlu(limit=1), pack)[0].prompt)
 
 
 def test_an_empty_file_is_refused(pack: Path) -> None:

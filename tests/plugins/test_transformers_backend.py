@@ -129,7 +129,7 @@ def test_a_shared_head_changes_no_answer(model: Model, plain: Model) -> None:
     alone = [ask(plain, [prompt], max_new_tokens=20)[0] for prompt in prompts]
     assert ask(model, prompts, max_new_tokens=20, batch_size=4) == alone
     assert ask(plain, prompts, max_new_tokens=20, batch_size=4) == alone
-    # the next calls find a head from before: one that fits, one that fits in part, one that does not
+    # the next calls find a head from before, which fits or does not
     assert ask(model, prompts[:5], max_new_tokens=20) == alone[:5]
     others = tickets(4, SYSTEM[:-5])
     assert ask(model, others, max_new_tokens=20) == [ask(plain, [each], max_new_tokens=20)[0] for each in others]
