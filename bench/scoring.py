@@ -116,7 +116,7 @@ def run_lm_eval(benchmark: Mmlu | HellaSwag, pack: Path, folder: Path, options: 
     seconds = time.perf_counter() - started
     samples = [sample for name in wanted for sample in sorted(found["samples"][name], key=lambda each: each["doc_id"])]
     return Outcome(
-        [sample["arguments"]["gen_args_0"]["arg_0"] for sample in samples],
+        [sample["arguments"][0][0] for sample in samples],
         [[float(answer[0]) for answer in sample["filtered_resps"]] for sample in samples],
         {name: sum(sample[name] for sample in samples) / len(samples) for name in benchmark.metrics},
         seconds,

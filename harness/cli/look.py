@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @options.as_json
 @click.pass_context
 def check(context: click.Context, /, suite: Path, as_json: bool, **flags: options.Flag) -> int:
-    """Say what a suite would do, or what is wrong with it, without opening a model."""
+    """Say what a suite would do, or what is wrong with it."""
     from harness.report import export
     from harness.report.plan import plan_screen
 
@@ -81,7 +81,7 @@ def runs(suite: str | None, limit: int, output: Path, as_json: bool) -> int:
 @options.output
 @options.as_json
 def show(run: str, samples: bool, task: str | None, limit: int, output: Path, as_json: bool) -> int:
-    """Show a recorded run: what was run, on what, by whom, with which result."""
+    """Show a recorded run, and its answers."""
     from harness.experiment import RECORD
     from harness.report import export
     from harness.report.run import run_screen
@@ -109,7 +109,7 @@ def show(run: str, samples: bool, task: str | None, limit: int, output: Path, as
 @options.as_json
 @click.pass_context
 def plugins(context: click.Context, /, as_json: bool) -> int:
-    """List what is installed: name, kind, origin, and what was set aside with the reason."""
+    """List the plugins, and what was set aside."""
     from harness.report import export
     from harness.report.tables import BrokenRow, OfferRow, plugins_screen
 

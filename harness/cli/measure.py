@@ -9,36 +9,44 @@ from typing import TYPE_CHECKING
 import click
 
 from harness.cli import options
-from harness.cli.exits import OF_VERDICT, Exit
+from harness.cli.exits import Exit
+from harness.cli.telling import Telling
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from harness.plan import Plan
-    from harness.values import Arm, Comparison, Verdict
+    from harness.values import Arm
 
 SUITE = click.argument("suite", type=click.Path(path_type=Path))
 
 
 @click.command()
 @SUITE
+@options.svg
 @options.suite_flags
 @click.pass_context
-def run(context: click.Context, /, suite: Path, output: Path, as_json: bool, **flags: options.Flag) -> int:
-    """Train, evaluate every arm, check forgetting, compare and gate: the whole of a suite.
+def run(
+    context: click.Context, /, suite: Path, output: Path, as_json: bool, svg: Path | None, **flags: options.Flag
+) -> int:
+    """Do the whole of a suite: train, evaluate, compare, gate.
 
     The same command after a crash goes on from the last recorded batch.
     """
-    return _run(context, suite, output, as_json, flags)
+    return _run(context, Telling(output, suite, as_json, svg), flags)
 
 
 @click.command()
+@options.svg
 @options.suite_flags
 @click.pass_context
-def demo(context: click.Context, /, output: Path, as_json: bool, **flags: options.Flag) -> int:
-    """Run the suite of support tickets on a small real model, in minutes on two CPU cores."""
-    return _run(context, _demo_suite(), output, as_json, flags)
+def demo(context: click.Context, /, output: Path, as_json: bool, svg: Path | None, **flags: options.Flag) -> int:
+    """Run the whole on a small real model.
+
+    The suite of support tickets trains SmolLM2-135M-Instruct, in minutes on two CPU cores.
+    """
+    return _run(context, Telling(output, _demo_suite(), as_json, svg), flags)
 
 
 @click.command()
@@ -87,7 +95,7 @@ def evaluate(
     as_json: bool,
     **flags: options.Flag,
 ) -> int:
-    """Evaluate one checkpoint on its own and record it."""
+    """Evaluate one checkpoint and record it."""
     from rich.console import Console
 
     from harness import experiment
@@ -107,38 +115,14 @@ def evaluate(
     return Exit.DONE
 
 
-def _run(context: click.Context, suite: Path, output: Path, as_json: bool, flags: Mapping[str, options.Flag]) -> int:
+def _run(context: click.Context, telling: Telling, flags: Mapping[str, options.Flag]) -> int:
     from harness import experiment
 
     host, catalog = options.hosts(context)
-    plan = options.planned(suite, catalog, flags)
-    with options.watching(quiet=as_json) as observer:
-        comparison, verdict = experiment.run(plan, options.setting(output, host, catalog, observer))
-    show_verdict(comparison, verdict, output, suite, as_json=as_json)
-    return OF_VERDICT[verdict.outcome]
-
-
-def show_verdict(comparison: Comparison, verdict: Verdict, output: Path, suite: Path, *, as_json: bool) -> None:
-    """Print the verdict, and add it to the summary of a GitHub job where there is one."""
-    import os
-
-    from rich.console import Console
-
-    from harness.experiment import RECORD
-    from harness.report import export, markdown
-    from harness.report.verdict import verdict_screen
-
-    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
-        with Path(summary).open("a", encoding="utf-8") as file:
-            file.write(markdown.verdict_markdown(comparison, verdict))
-    if as_json:
-        click.echo(export.json_text({"comparison": comparison, "verdict": verdict}))
-        return
-    candidate = comparison.runs[-1]
-    next_commands = [f"harness show {candidate.id} --samples"]
-    if len(comparison.runs) > 1:
-        next_commands.append(f"harness gate {comparison.runs[0].id} {candidate.id} --suite {suite}")
-    Console().print(verdict_screen(comparison, verdict, record=output / RECORD, next_commands=next_commands))
+    plan = options.planned(telling.suite, catalog, flags)
+    with options.watching(quiet=telling.as_json) as observer:
+        comparison, verdict = experiment.run(plan, options.setting(telling.output, host, catalog, observer))
+    return telling.tell(comparison, verdict)
 
 
 def _arm(plan: Plan, adapter: Path | None, name: str, suite: Path) -> Arm:

@@ -36,10 +36,11 @@ output = flag(
     help="Folder of the record and of checkpoints.",
 )
 as_json = flag("--json", "as_json", is_flag=True, help="Print JSON instead of a screen.")
+svg = flag("--svg", type=click.Path(path_type=Path), help="Save the verdict screen as a picture too.")
 limit = flag("--limit", type=click.IntRange(min=1), help="At most this many items of each task and benchmark.")
 num_fewshot = flag("--num-fewshot", type=click.IntRange(min=0), help="Examples before each benchmark question.")
 batch_size = flag("--batch-size", type=click.IntRange(min=1), help="Prompts in one forward pass.")
-seed = flag("--seed", type=int, help="Seed of data order, training and sampling.")
+seed = flag("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of data order, training and sampling.")
 device = flag("--device", type=str, help="cpu, cuda, cuda:1, mps or auto.")
 
 

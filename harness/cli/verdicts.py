@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 
 from harness.cli import options
-from harness.cli.exits import OF_VERDICT, Exit
+from harness.cli.exits import Exit
+from harness.cli.telling import Telling
 
 
 @click.command()
@@ -17,7 +18,7 @@ from harness.cli.exits import OF_VERDICT, Exit
 @options.as_json
 @click.pass_context
 def compare(context: click.Context, /, baseline: str, candidate: str, output: Path, as_json: bool) -> int:
-    """Put two recorded runs side by side, item by item."""
+    """Put two recorded runs side by side."""
     from rich.console import Console
 
     from harness.experiment import RECORD
@@ -40,16 +41,18 @@ def compare(context: click.Context, /, baseline: str, candidate: str, output: Pa
 @click.argument("baseline")
 @click.argument("candidate")
 @click.option("--suite", type=click.Path(path_type=Path), required=True, help="The suite whose gates are asked.")
+@options.svg
 @options.output
 @options.as_json
 @click.pass_context
-def gate(context: click.Context, /, baseline: str, candidate: str, suite: Path, output: Path, as_json: bool) -> int:
+def gate(
+    context: click.Context, /, baseline: str, candidate: str, suite: Path, output: Path, as_json: bool, svg: Path | None
+) -> int:
     """Judge two recorded runs by a suite's gates.
 
     BASELINE takes the place of 'base'; a gate against 'prompted' uses BASELINE if it is such a run, else the prompted
     run of BASELINE's experiment.
     """
-    from harness.cli.measure import show_verdict
     from harness.experiment import RECORD
     from harness.judgement import Judgement, stand_ins
     from harness.store.reader import Reader
@@ -61,5 +64,4 @@ def gate(context: click.Context, /, baseline: str, candidate: str, suite: Path, 
         before, after = reader.run(baseline), reader.run(candidate)
         judgement = Judgement(reader, catalog, after, stand_ins(reader, before))
         comparison, verdict = judgement.comparison(), judgement.verdict(rules)
-    show_verdict(comparison, verdict, output, suite, as_json=as_json)
-    return OF_VERDICT[verdict.outcome]
+    return Telling(output, suite, as_json, svg).tell(comparison, verdict)

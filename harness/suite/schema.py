@@ -115,7 +115,7 @@ class SuiteFile(_Strict):
     """A whole suite file."""
 
     suite: Annotated[str, Field(pattern=r"^[A-Za-z0-9][\w.-]*$")]
-    seed: int = 0
+    seed: Annotated[int, Field(ge=0, lt=2**32)] = 0
     model: Model
     batch_size: PositiveInt = 16
     data: dict[str, str] = {}

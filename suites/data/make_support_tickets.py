@@ -1,8 +1,9 @@
 """Makes the support tickets of the demo: ``python suites/data/make_support_tickets.py``.
 
 Each row is one short ticket with the JSON that a clerk would file it under: ``product`` and ``issue`` from a fixed
-list, ``priority`` (``high``, ``medium``, ``low``) and ``order``, each ``null`` where the ticket does not say. The filed
-value is a fixed word, the ticket says it in many ways; some tickets hold a number or a product that is not meant.
+list, ``priority`` (``high``, ``medium``, ``low``) and ``order``; a product or an order that the ticket does not name
+is ``null``. The filed value is a fixed word, the ticket says it in many ways; some tickets hold a number or a product
+that is not meant.
 
 The three splits share the products' names, for these must be learnt, and nothing else: every sentence frame and every
 way to tell a problem, an order or a haste belongs to one split. The same seed gives the same bytes.
@@ -144,37 +145,31 @@ TRAIN = Wording(
     priorities={
         "high": (
             "This is urgent!",
-            "I need help today.",
-            "Please hurry.",
-            "It cannot wait.",
-            "Please fix this as soon as possible.",
-            "I need an answer right now.",
             "It is very urgent.",
-            "Please act immediately.",
+            "I need help today.",
             "I must have a solution today.",
-            "Please be quick.",
+            "Please fix this as soon as possible.",
+            "I need an answer as soon as possible.",
+            "Please act immediately.",
+            "I want this solved immediately.",
         ),
         "medium": (
             "Please answer this week.",
             "Some time this week would do.",
-            "I hope to hear from you within the week.",
-            "Please reply within a few days.",
-            "A reply in the next days is enough.",
             "It would be good to have an answer this week.",
-            "Get in touch in the coming days, please.",
-            "By the end of the week is fine.",
+            "I hope to hear from you within the week.",
+            "Any day this week is fine.",
+            "Please reply before the end of the week.",
         ),
         "low": (
             "There is no rush.",
+            "No rush with this.",
             "Take your time.",
-            "This is not urgent.",
+            "Please take all the time you need.",
             "Answer whenever you have time.",
-            "No hurry with this.",
-            "It can wait.",
-            "I am not in a hurry.",
-            "You have plenty of time.",
-            "It is not that urgent.",
-            "Do it when you find the time.",
+            "Do it whenever you like.",
+            "This can wait.",
+            "My question can wait a little.",
         ),
     },
     other_products=(
@@ -186,6 +181,11 @@ TRAIN = Wording(
         "My old {product} is still fine.",
         "With the {product} I am happy.",
         "There is no problem with our {product}.",
+        "By the way, I like the {product} very much.",
+        "By the way, your {product} works well.",
+        "The {product} is great, by the way.",
+        "The old {product} still runs, luckily.",
+        "I have no complaint about the {product}.",
     ),
     other_numbers=(
         "I paid {small} euros.",
@@ -213,8 +213,8 @@ TRAIN = Wording(
         "Kind regards, Anna.",
         "I paid by card.",
         "Your shop has a good name.",
-        "Please tell me what to do.",
-        "I hope you understand.",
+        "I wonder what to do.",
+        "You surely understand.",
     ),
 )
 
@@ -233,9 +233,9 @@ VALIDATION = Wording(
     },
     orders=("The order was {order}.", "Order number: {order}.", "I mean order #{order}."),
     priorities={
-        "high": ("Very urgent!", "Please help me today.", "Hurry, please."),
+        "high": ("Very urgent!", "Please help me today.", "I need it solved as soon as you can."),
         "medium": ("A reply this week, please.", "Within this week is good."),
-        "low": ("No rush.", "Take all the time you need.", "Not urgent at all."),
+        "low": ("I have no rush.", "Take as much time as you need.", "Reply whenever you can."),
     },
     other_products=("Your {product} is fine.", "The {product} is not the problem."),
     other_numbers=("It cost {small} euros.", "Postcode {large}.", "Its serial is {large}."),
@@ -306,19 +306,19 @@ TEST = Wording(
         "high": (
             "It is really urgent.",
             "I must have help today!",
-            "Please do hurry up.",
-            "Reply as soon as you possibly can.",
+            "Please reply as soon as you possibly can.",
+            "You have to solve this immediately.",
         ),
         "medium": (
             "It would be nice to hear from you this week.",
             "Within the week is early enough.",
-            "Please get back to me in a few days.",
+            "Can you get back to me this week?",
         ),
         "low": (
             "I am in no rush.",
             "You can take your time.",
-            "It is not an urgent matter.",
-            "There is no hurry at all.",
+            "Write back whenever it suits you.",
+            "All this can wait.",
         ),
     },
     other_products=(
@@ -353,7 +353,7 @@ def ticket(wording: Wording, rng: random.Random) -> Row:
     """One ticket and its filing."""
     issue = rng.choice(list(wording.issues))
     product = rng.choice(HOLDS_WATER if issue == "leak" else list(PRODUCTS)) if rng.random() < 0.85 else None
-    priority = rng.choice(list(wording.priorities)) if rng.random() < 0.6 else None
+    priority = rng.choice(list(wording.priorities))
     order = rng.randrange(10_000, 100_000) if rng.random() < 0.65 else None
     filed = {"product": product, "issue": issue, "priority": priority, "order": order}
     text = " ".join(_sentences(wording, rng, product, issue, priority, order))
@@ -362,7 +362,7 @@ def ticket(wording: Wording, rng: random.Random) -> Row:
 
 
 def _sentences(
-    wording: Wording, rng: random.Random, product: str | None, issue: str, priority: str | None, order: int | None
+    wording: Wording, rng: random.Random, product: str | None, issue: str, priority: str, order: int | None
 ) -> Iterator[str]:
     """The problem first or last, what else is told around it in any order."""
     subject = (
@@ -372,11 +372,10 @@ def _sentences(
     )
     problem = _capital(f"{subject} {rng.choice(wording.issues[issue])}.")
     around = [rng.choice(wording.orders).format(order=order)] if order else []
-    if priority:
-        around.append(rng.choice(wording.priorities[priority]))
-    if rng.random() < 0.45:
-        around.append(_distractor(wording, rng, product))
+    around.append(rng.choice(wording.priorities[priority]))
     if rng.random() < 0.4:
+        around.append(_distractor(wording, rng, product))
+    if rng.random() < 0.25:
         around.append(rng.choice(wording.small_talk))
     rng.shuffle(around)
     around.insert(0 if rng.random() < 0.6 else len(around), problem)
@@ -388,7 +387,7 @@ def _sentences(
 
 def _distractor(wording: Wording, rng: random.Random, product: str | None) -> str:
     """A sentence on something that is not meant; without a product meant, only a number, lest one be taken for it."""
-    if product and rng.random() < 0.5:
+    if product and rng.random() < 0.3:
         other = rng.choice([name for name in PRODUCTS if name != product])
         return rng.choice(wording.other_products).format(product=rng.choice(PRODUCTS[other]))
     small, large = rng.randrange(20, 400), rng.randrange(10_000, 100_000)

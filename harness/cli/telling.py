@@ -1,0 +1,70 @@
+"""The verdict told in every way that was asked for: screen, JSON, picture, summary of a GitHub job."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli.exits import OF_VERDICT, Exit
+from harness.errors import UsageError
+
+if TYPE_CHECKING:
+    from harness.values import Comparison, Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Where and how to tell it."""
+
+    output: Path
+    suite: Path
+    as_json: bool
+    svg: Path | None
+
+    def tell(self, comparison: Comparison, verdict: Verdict) -> Exit:
+        """Tell the verdict; gives the exit status that it means."""
+        from rich.console import Console
+
+        from harness.report import export
+        from harness.report.verdict import verdict_screen, verdict_svg
+
+        record, next_commands = self._record(), self._next_commands(comparison)
+        self._add_to_the_job_summary(comparison, verdict)
+        if self.svg:
+            _write(self.svg, verdict_svg(comparison, verdict, record=record, next_commands=next_commands))
+        if self.as_json:
+            click.echo(export.json_text({"comparison": comparison, "verdict": verdict}))
+        else:
+            Console().print(verdict_screen(comparison, verdict, record=record, next_commands=next_commands))
+        return OF_VERDICT[verdict.outcome]
+
+    def _record(self) -> Path:
+        from harness.experiment import RECORD
+
+        return self.output / RECORD
+
+    def _next_commands(self, comparison: Comparison) -> list[str]:
+        place = "" if self.output == Path("results") else f" --output {self.output}"
+        candidate, baseline = comparison.runs[-1].id, comparison.runs[0].id
+        return [
+            f"harness show {candidate} --samples{place}",
+            f"harness gate {baseline} {candidate} --suite {self.suite}{place}",
+        ]
+
+    def _add_to_the_job_summary(self, comparison: Comparison, verdict: Verdict) -> None:
+        from harness.report.markdown import verdict_markdown
+
+        if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+            with Path(summary).open("a", encoding="utf-8") as file:
+                file.write(verdict_markdown(comparison, verdict))
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror}", path=path) from None
