@@ -1,8 +1,9 @@
-# make demo · make test · make check · make bench: each does its own set-up.
+# make demo · make test · make check · make bench: each does its own set-up. BENCH=--quick for a short one.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+TOPICS := startup memory scoring kills demo
 
 .PHONY: demo test check bench clean
 
@@ -26,7 +27,7 @@ check: $(STAMP)
 	$(BIN)/python -m pytest -q tests/test_imports.py
 
 bench: $(STAMP)
-	for topic in bench/*.py; do $(BIN)/python $$topic || exit 1; done
+	for topic in $(TOPICS); do $(BIN)/python bench/$$topic.py $(BENCH) || exit 1; done
 
 clean:
 	rm -rf $(VENV)

@@ -68,6 +68,10 @@ TRAIN = Wording(
         "it",
         "the item you sent",
         "the article I got from you",
+        "the item from your website",
+        "this item",
+        "that thing from your shop",
+        "my last purchase",
         "something I bought from you",
         "my latest purchase",
     ),
@@ -173,19 +177,14 @@ TRAIN = Wording(
         ),
     },
     other_products=(
-        "The {product} works fine.",
-        "I also have your {product} and love it.",
-        "My {product} is great, though.",
         "This is not about the {product}.",
-        "The {product} never made any trouble.",
-        "My old {product} is still fine.",
-        "With the {product} I am happy.",
-        "There is no problem with our {product}.",
-        "By the way, I like the {product} very much.",
-        "By the way, your {product} works well.",
-        "The {product} is great, by the way.",
-        "The old {product} still runs, luckily.",
-        "I have no complaint about the {product}.",
+        "I do not write about the {product}.",
+        "It is not about my {product}, which works.",
+        "My question is not about the {product}.",
+        "Not about the {product}, that one is fine.",
+        "I have nothing to say about the {product}.",
+        "My letter is not about your {product}.",
+        "I am not asking about the old {product}.",
     ),
     other_numbers=(
         "I paid {small} euros.",
@@ -237,7 +236,7 @@ VALIDATION = Wording(
         "medium": ("A reply this week, please.", "Within this week is good."),
         "low": ("I have no rush.", "Take as much time as you need.", "Reply whenever you can."),
     },
-    other_products=("Your {product} is fine.", "The {product} is not the problem."),
+    other_products=("It is not about the {product}.", "I am not asking about my {product}."),
     other_numbers=("It cost {small} euros.", "Postcode {large}.", "Its serial is {large}."),
     small_talk=("It was a birthday present.", "Thank you very much.", "I am a regular customer.", "What should I do?"),
 )
@@ -276,9 +275,9 @@ TEST = Wording(
             "should have arrived days ago",
         ),
         "refund": (
-            "is no good, so please send my money back",
+            "does not please me, please give me a refund",
             "was returned, where is my refund",
-            "is poor and I expect a full refund",
+            "is poor and I want a full refund for it",
             "does not suit me and I want to be refunded",
         ),
         "wrong item": (
@@ -311,7 +310,7 @@ TEST = Wording(
         ),
         "medium": (
             "It would be nice to hear from you this week.",
-            "Within the week is early enough.",
+            "It is enough to answer this week.",
             "Can you get back to me this week?",
         ),
         "low": (
@@ -322,9 +321,9 @@ TEST = Wording(
         ),
     },
     other_products=(
-        "I have no trouble with the {product}.",
-        "By the way, the {product} is great.",
-        "My old {product} still works fine.",
+        "I am not writing about the {product}.",
+        "This is not about my old {product}.",
+        "My complaint is not about the {product}.",
     ),
     other_numbers=(
         "It cost me {small} dollars.",
@@ -352,7 +351,7 @@ Row = dict[str, list[dict[str, str]]]
 def ticket(wording: Wording, rng: random.Random) -> Row:
     """One ticket and its filing."""
     issue = rng.choice(list(wording.issues))
-    product = rng.choice(HOLDS_WATER if issue == "leak" else list(PRODUCTS)) if rng.random() < 0.85 else None
+    product = rng.choice(HOLDS_WATER if issue == "leak" else list(PRODUCTS)) if rng.random() < 0.8 else None
     priority = rng.choice(list(wording.priorities))
     order = rng.randrange(10_000, 100_000) if rng.random() < 0.65 else None
     filed = {"product": product, "issue": issue, "priority": priority, "order": order}
