@@ -17,6 +17,7 @@ from harness.catalog import Catalog, Planned
 from harness.data import formats, split
 from harness.data.formats import Row
 from harness.errors import UsageError, did_you_mean
+from harness.protocols import BenchmarkContext
 from harness.values import (
     Arm,
     Dataset,
@@ -137,16 +138,25 @@ class _Maker:
         return PlannedTask(settled, metrics, samples, source=str(self.suite.data[task.data]))
 
     def _benchmark(self, index: int, ref: Ref) -> PlannedTask:
-        planned = self._plugin("benchmark", self._limited(ref), "benchmarks", index)
+        where = ("benchmarks", index)
+        planned = self._plugin("benchmark", self._beside_the_suite(self._limited(ref)), *where)
         instance = planned.instance
+        self._located(where, instance.check, BenchmarkContext(self.suite.seed, _pack_folder()))
         # In full, so that no other package's metric of the same name can stand in for the benchmark's own.
         refs = tuple(Ref(f"{planned.origin.distribution}/{name}") for name in instance.metrics)
-        metrics = self._metrics(refs, instance.mode, ("benchmarks", index))
+        metrics = self._metrics(refs, instance.mode, where)
         settings: GenerationSettings = replace(
             instance.settings(), seed=self.suite.seed, batch_size=self.suite.batch_size
         )
         task = Task(ref.name, instance.mode, tuple(m.ref for m in metrics), settings, benchmark=ref.name)
         return PlannedTask(task, metrics, benchmark=planned)
+
+    def _beside_the_suite(self, ref: Ref) -> Ref:
+        """An offline pack is found from the suite file, as the data files are."""
+        pack = ref.options.get("pack")
+        return (
+            Ref(ref.name, {**ref.options, "pack": str(self.suite.path.parent / pack)}) if isinstance(pack, str) else ref
+        )
 
     def _limited(self, ref: Ref) -> Ref:
         own = ref.options.get("limit")

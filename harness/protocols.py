@@ -150,6 +150,10 @@ class Benchmark(Protocol):
     """The first is the one that a gate judges unless it names another."""
     requires_packages: ClassVar[tuple[str, ...]]
 
+    def check(self, context: BenchmarkContext) -> None:
+        """Raise ``UsageError`` if what is named cannot be read; cheap, called when the plan is made."""
+        ...
+
     def load(self, context: BenchmarkContext) -> BenchmarkItems:
         """The items; raises ``NotMeasured`` with the reason when they cannot be had."""
         ...

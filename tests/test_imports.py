@@ -28,7 +28,7 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "__init__": (*GROUND, "protocols", "hookspecs", "authoring"),
     "host": (*GROUND, "hookspecs"),
     "catalog": (*GROUND, "protocols", "host"),
-    "plan": (*GROUND, "catalog", "data"),
+    "plan": (*GROUND, "protocols", "catalog", "data"),
     "execution": (
         *GROUND, "__init__", "protocols", "host", "catalog", "plan", "comparison", "store", "data", "execution"
     ),

