@@ -98,7 +98,8 @@ def _snapshot(model: ModelRef, *, offline: bool) -> Path | None:
     )
 
     # the HTTP library's own errors too, which are no OSErrors; which library it is differs with the hub's version
-    broken: tuple[type[Exception], ...] = tuple(each for each in HfHubHTTPError.__bases__ if issubclass(each, Exception))
+    network = [base for base in HfHubHTTPError.__bases__ if issubclass(base, Exception)]
+    not_there: tuple[type[Exception], ...] = (OSError, ValueError, *network)
     patterns = [*_WANTED, "*.py"] if model.trust_remote_code else list(_WANTED)
     try:
         folder = Path(
@@ -111,8 +112,8 @@ def _snapshot(model: ModelRef, *, offline: bool) -> Path | None:
         raise UsageError(
             f"the hub has no model {model.name}{revision}", remedy="check the name; a private model needs HF_TOKEN"
         ) from error
-    except (OSError, ValueError, *broken):
-        return None  # not in the cache, or the network broke off: the caller knows further ways
+    except not_there:
+        return None  # or the network broke off: the caller knows further ways
     try:
         check_folder(folder)
     except HarnessError:

@@ -52,7 +52,7 @@ ORIGINS = {
     "metric:exact_match": Origin("finetune-harness", "0.1.0", "metrics"),
     "metric:politeness": Origin("harness-demo-metric", "0.3.0", "politeness"),
 }
-STAND_IN = "mmlu: 285 development questions from lm-eval's wheel stand in for the benchmark, zero-shot"
+STAND_IN = "mmlu: 281 development questions from lm-eval's wheel stand in for the benchmark, zero-shot"
 
 
 def run(arm: str, *estimates: Estimate, **changes: object) -> Run:
