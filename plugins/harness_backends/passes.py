@@ -39,7 +39,7 @@ def can_share_heads(module: PreTrainedModel) -> bool:
 
     if not _takes(module, "past_key_values", "attention_mask", "position_ids", "logits_to_keep"):
         return False
-    rows = [Row(_probe(module, *span), 2) for span in ((0, 14), (0, 17), (20, 31), (20, 38))]
+    rows = [Row(_probe(module, *span), 2) for span in ((0, 44), (0, 47), (60, 101), (60, 108))]
     if Heads.run(module, [rows[0].tokens[:8]]) is None:
         return False
     apart = dict(last_logits(module, rows, batch_size=4, share_heads=False))

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-_WORTH_SHARING = 8
-"""Tokens; a pass of its own for fewer costs more than it saves."""
+_WORTH_SHARING = 32
+"""Tokens; a pass of its own for fewer costs more than it saves: with 8, MMLU without examples took a third longer."""
 
 
 @dataclass(frozen=True, slots=True)
