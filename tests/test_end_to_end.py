@@ -24,20 +24,20 @@ data:
   validation: {ROOT}/suites/data/support_tickets.validation.jsonl
   test: {ROOT}/suites/data/support_tickets.test.jsonl
 prompted: {{system: Turn the ticket into JSON., few_shot: 3}}
-trainer: {{name: lora, r: 8, lora_alpha: 16, learning_rate: 2.0e-3, max_steps: 50, per_device_train_batch_size: 4}}
+trainer: {{name: lora, r: 8, lora_alpha: 16, learning_rate: 2.0e-3, max_steps: 40, per_device_train_batch_size: 4}}
 tasks:
   - name: tickets
     generation: {{max_new_tokens: 48}}
-    limit: 32
+    limit: 24
     metrics: [exact_match, json_fields, rouge]
 benchmarks:
-  - {{name: mmlu, num_fewshot: 5, limit: 24}}
-  - {{name: hellaswag, limit: 24}}
+  - {{name: mmlu, num_fewshot: 5, limit: 8}}
+  - {{name: hellaswag, limit: 8}}
   - {{name: canary}}
 gates:
   - {{task: tickets, metric: json_fields, min_gain: 0.10, against: base}}
-  - {{benchmark: mmlu, max_drop: 0.5}}
-  - {{benchmark: hellaswag, max_drop: 0.5}}
+  - {{benchmark: mmlu, max_drop: 0.5, tier: advisory}}       # eight items decide nothing; that they are measured does
+  - {{benchmark: hellaswag, max_drop: 0.5, tier: advisory}}
 """
 
 
@@ -79,11 +79,12 @@ def test_the_tuned_model_learns_the_job_and_the_gates_pass(done: Done) -> None:
 def test_forgetting_is_measured_on_real_rows_one_by_one_with_their_strata(done: Done) -> None:
     shown = done.project.run("show", "real-1/tuned", "--task", "mmlu", "--limit", "100", "--json").json
     items = [answer["item"] for answer in shown["samples"]["mmlu"]]
-    assert len(items) == 24
-    assert len({item["sample"]["stratum"] for item in items}) == 24, "the limit is spread over the subjects"
+    assert len(items) == 8
+    assert len({item["sample"]["stratum"] for item in items}) == 8, "the limit is spread over the subjects"
     assert all(len(item["generations"]) == 4 for item in items)
     assert "The following are multiple choice questions" in items[0]["sample"]["prompt"]
-    assert 0 < done.value("base", "hellaswag", "acc_norm") < 1
+    assert 0 <= done.value("base", "hellaswag", "acc_norm") <= 1
+    assert [ruling["items"] for ruling in done.out["verdict"]["rulings"][1:]] == [8, 8]
 
 
 @pytest.mark.slow
