@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from figures import say
+
 from harness import BenchmarkContext, BenchmarkItems, Generation, Item, Model, ModelRef, Sample, ScoringContext
 from harness_backends.transformers_backend import Transformers
 from harness_forgetting import lm_eval_bridge as bridge
@@ -187,10 +189,6 @@ def report(benchmark: Mmlu | HellaSwag, reference: Outcome, outcome: Outcome, op
         say(f"{name}, difference of {metric}", apart, 0.0, "share", apart == 0 and same_rows, **both, **shared)
     ratio = outcome.seconds / reference.seconds
     say(f"{name}, time against lm-eval", round(ratio, 3), 1.0, "ratio", ratio <= 1.0, **shared)
-
-
-def say(what: str, value: float | None, limit: float | None, unit: str, ok: bool | None, **more: object) -> None:
-    print(json.dumps({"what": what, "value": value, "limit": limit, "unit": unit, "ok": ok, **more}), flush=True)
 
 
 def arguments() -> argparse.Namespace:
