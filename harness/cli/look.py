@@ -1,4 +1,4 @@
-"""Commands that look: check, runs, show, plugins."""
+"""Commands that look: check, runs, plugins."""
 
 from __future__ import annotations
 
@@ -11,13 +11,8 @@ from harness.cli import options
 from harness.cli.exits import Exit
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
-
     from harness.catalog import Catalog
     from harness.host import Host
-    from harness.report.samples import Side
-    from harness.store.reader import Reader
-    from harness.values import Run
 
 
 @click.command()
@@ -27,16 +22,19 @@ if TYPE_CHECKING:
 @click.pass_context
 def check(context: click.Context, /, suite: Path, as_json: bool, **flags: options.Flag) -> int:
     """Say what a suite would do, or what is wrong with it."""
+    from harness import foresight
     from harness.report import export
     from harness.report.plan import plan_screen
 
     host, catalog = options.hosts(context)
     plan = options.planned(suite, catalog, flags)
+    notes = [*_warnings(host), *foresight.warnings(plan)]
     tasks = [(each.task, len(each.samples)) for each in plan.tasks]
     if as_json:
         measured = {"tasks": [task for task, _ in tasks], "benchmarks": plan.suite.benchmarks}
         facts = {"suite": plan.suite.name, "digest": plan.suite.digest, "model": plan.suite.model}
-        _print_json(export.json_text({**facts, **measured, "datasets": plan.datasets, "gates": plan.gates}))
+        asked = {"datasets": plan.datasets, "gates": plan.gates, "warnings": notes}
+        _print_json(export.json_text({**facts, **measured, **asked}))
     else:
         foreign = {name: origin for name, origin in plan.origins.items() if origin.distribution != "finetune-harness"}
         _print(
@@ -47,7 +45,7 @@ def check(context: click.Context, /, suite: Path, as_json: bool, **flags: option
                 datasets=plan.datasets,
                 gates=plan.gates,
                 origins=foreign,
-                notes=_warnings(host),
+                notes=notes,
             )
         )
     return Exit.DONE
@@ -70,38 +68,6 @@ def runs(suite: str | None, limit: int, output: Path, as_json: bool) -> int:
         _print_json(export.json_text(recorded))
     else:
         _print(tables.runs_table(recorded))
-    return Exit.DONE
-
-
-@click.command()
-@click.argument("run")
-@click.option("--samples", is_flag=True, help="Show prompts, answers and scores too.")
-@click.option("--task", help="Only the answers of this task.")
-@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most this many answers.")
-@options.output
-@options.as_json
-def show(run: str, samples: bool, task: str | None, limit: int, output: Path, as_json: bool) -> int:
-    """Show a recorded run, and its answers."""
-    from harness.experiment import RECORD
-    from harness.report import export
-    from harness.report.run import run_screen
-    from harness.report.samples import samples_screen
-    from harness.store.reader import Reader
-
-    with Reader(output / RECORD) as reader:
-        recorded = reader.run(run)
-        faults = reader.faults(recorded.experiment)
-        shown = {name: list(_sides(reader, recorded, name)) for name in _asked(reader, recorded, samples, task)}
-    if as_json:
-        answers = {
-            name: [{"item": side.item, "scores": side.scores} for side in sides[:limit]]
-            for name, sides in shown.items()
-        }
-        _print_json(export.json_text({"run": recorded, "faults": faults, "samples": answers}))
-        return Exit.DONE
-    _print(run_screen(recorded, faults=faults))
-    for name, sides in shown.items():
-        _print(samples_screen([(side,) for side in sides[:limit]], title=name, total=len(sides)))
     return Exit.DONE
 
 
@@ -129,29 +95,6 @@ def plugins(context: click.Context, /, as_json: bool) -> int:
     broken = [BrokenRow(each.name, str(each.origin), each.error) for each in host.broken]
     _print(plugins_screen(rows, broken, [*_clash_lines(catalog), *_warnings(host)]))
     return Exit.DONE
-
-
-def _asked(reader: Reader, run: Run, samples: bool, task: str | None) -> Sequence[str]:
-    from harness.errors import UsageError, did_you_mean
-
-    names = [each.name for each in reader.tasks(run.id)]
-    if task is not None and task not in names:
-        raise UsageError(f"{run.id} has no task {task!r}", remedy=did_you_mean(task, names))
-    return [task] if task else names if samples else []
-
-
-def _sides(reader: Reader, run: Run, task: str) -> Iterator[Side]:
-    from harness.report.samples import Side
-    from harness.values import labels
-
-    settled = next(each for each in reader.tasks(run.id) if each.name == task)
-    by_metric = {
-        label: {score.sample_id: score for score in reader.scores(run.id, task, label)}
-        for label in labels(settled.metrics)
-    }
-    for item in reader.items(run.id, task):
-        given = {label: scores[item.sample.id] for label, scores in by_metric.items() if item.sample.id in scores}
-        yield Side(run.arm, item, given)
 
 
 def _clash_lines(catalog: Catalog) -> list[str]:

@@ -51,7 +51,7 @@ class Telling:
         place = "" if self.output == Path("results") else f" --output {self.output}"
         candidate, baseline = comparison.runs[-1].id, comparison.runs[0].id
         return [
-            f"harness show {candidate} --samples{place}",
+            f"harness show {candidate} --broken{place}",
             f"harness gate {baseline} {candidate} --suite {self.suite}{place}",
         ]
 

@@ -1,0 +1,145 @@
+"""The command show: a recorded run, its answers, and what it broke and fixed against another run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from harness.cli import options
+from harness.cli.exits import Exit
+from harness.errors import UsageError, did_you_mean
+
+if TYPE_CHECKING:
+    from harness.cli.flips import Asked, TwoRuns
+    from harness.report.flips import Kind
+    from harness.store.reader import Reader
+    from harness.values import Run
+
+
+@click.command()
+@click.argument("run")
+@click.option("--samples", is_flag=True, help="Show prompts, answers and scores too.")
+@click.option("--broken", is_flag=True, help="Show what this run does worse than another, item by item.")
+@click.option("--fixed", is_flag=True, help="Show what this run does better than another, item by item.")
+@click.option(
+    "--against", metavar="RUN", help="The other run: its id, or an arm of the same experiment.  [default: base]"
+)
+@click.option("--metric", help="The metric that tells broken from fixed.  [default: the first of each task]")
+@click.option("--task", help="Only the answers of this task.")
+@click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most this many answers.")
+@options.output
+@options.as_json
+@click.pass_context
+def show(
+    context: click.Context,
+    /,
+    run: str,
+    samples: bool,
+    broken: bool,
+    fixed: bool,
+    against: str | None,
+    metric: str | None,
+    task: str | None,
+    limit: int,
+    output: Path,
+    as_json: bool,
+) -> int:
+    """Show a recorded run and its answers, or what it broke and fixed against another run."""
+    from harness.cli.flips import Asked, TwoRuns
+    from harness.experiment import RECORD
+    from harness.store.reader import Reader
+
+    kinds: dict[Kind, bool] = {"broken": broken, "fixed": fixed}
+    asked = Asked(tuple(kind for kind, wanted in kinds.items() if wanted), task, metric, limit)
+    _check(asked, samples, against)
+    with Reader(output / RECORD) as reader:
+        recorded = reader.run(run)
+        if not asked.kinds:
+            _show_run(reader, recorded, _named(reader, recorded, samples, task), limit, as_json)
+            return Exit.DONE
+        baseline = _baseline(reader, recorded, against)
+        _, catalog = options.hosts(context)
+        _show_flips(TwoRuns(reader, catalog, baseline, recorded), asked, as_json)
+    return Exit.DONE
+
+
+def _check(asked: Asked, samples: bool, against: str | None) -> None:
+    """Flags that do nothing beside the others are refused, not ignored."""
+    if samples and asked.kinds:
+        raise UsageError("--samples shows one run, --broken and --fixed compare two", remedy="leave one of them out")
+    for flag, value in (("--against", against), ("--metric", asked.metric)):
+        if value is not None and not asked.kinds:
+            raise UsageError(f"{flag} says what to compare, and nothing is", remedy="add --broken, --fixed or both")
+
+
+def _show_run(reader: Reader, run: Run, tasks: Sequence[str], limit: int, as_json: bool) -> None:
+    from rich.console import Console
+
+    from harness.cli.sides import sides
+    from harness.report import export
+    from harness.report.run import run_screen
+    from harness.report.samples import samples_screen
+
+    faults = reader.faults(run.experiment)
+    shown = {name: list(sides(reader, run, name)) for name in tasks}
+    if as_json:
+        answers = {
+            name: [{"item": side.item, "scores": side.scores} for side in found[:limit]]
+            for name, found in shown.items()
+        }
+        click.echo(export.json_text({"run": run, "faults": faults, "samples": answers}))
+        return
+    Console().print(run_screen(run, faults=faults))
+    for name, found in shown.items():
+        Console().print(samples_screen([(side,) for side in found[:limit]], title=name, total=len(found)))
+
+
+def _show_flips(runs: TwoRuns, asked: Asked, as_json: bool) -> None:
+    from rich.console import Console
+
+    from harness.report import export
+    from harness.report.flips import flips_screen
+
+    tasks, left_out = runs.flips(asked)
+    if as_json:
+        sides = {"baseline": runs.baseline, "candidate": runs.candidate}
+        click.echo(export.json_text({**sides, "tasks": tasks, "not_compared": left_out}))
+        return
+    Console().print(flips_screen(runs.baseline, runs.candidate, tasks, not_compared=left_out))
+
+
+def _named(reader: Reader, run: Run, samples: bool, task: str | None) -> Sequence[str]:
+    """The tasks whose answers are asked for."""
+    names = [each.name for each in reader.tasks(run.id)]
+    if task is not None and task not in names:
+        raise UsageError(f"{run.id} has no task {task!r}", remedy=did_you_mean(task, names))
+    return [task] if task else names if samples else []
+
+
+def _baseline(reader: Reader, candidate: Run, against: str | None) -> Run:
+    """The run that ``--against`` means: an arm of the candidate's experiment, or any run by its id."""
+    arms = {run.arm: run for run in reader.experiment_runs(candidate.experiment)}
+    others = ", ".join(arm for arm in arms if arm != candidate.arm) or "none"
+    known = f"(other arms of {candidate.experiment}: {others})"
+    name = against or "base"
+    if name in arms:
+        baseline = arms[name]
+    elif against is None:
+        raise UsageError(f"{candidate.experiment} has no arm 'base'", remedy=f"name another run by --against {known}")
+    else:
+        baseline = _by_id(reader, against, known)
+    if baseline.id == candidate.id:
+        raise UsageError(
+            f"{candidate.id} cannot be compared with itself", remedy=f"name another run by --against {known}"
+        )
+    return baseline
+
+
+def _by_id(reader: Reader, against: str, known: str) -> Run:
+    try:
+        return reader.run(against)
+    except UsageError as error:
+        raise UsageError(error.problem, path=error.path, remedy=f"{error.remedy} {known}") from None
