@@ -269,6 +269,12 @@ CASES = [
         r"model: no adapter",
         ("eval", "--suite", "suite.yaml", "--adapter", "model"),
     ),
+    Case(
+        "no gates to plan items for",
+        suite("gates:\n  - {task: colours, metric: f1, max_drop: 0.5}\n", ""),
+        r"suite.yaml: the suite has no gates, so there is nothing to plan items for; add 'gates:'",
+        ("power", "suite.yaml"),
+    ),
     Case("no record yet", nothing, r"harness.db: .*harness run", ("runs",)),
     Case(
         "a benchmark pack that is none",
