@@ -5,25 +5,24 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from harness import __version__
 from harness.catalog import Catalog
 from harness.data import formats
-from harness.errors import HarnessError, ModelFailed, TrainingFailed, UsageError
-from harness.execution import benchmarks, environment
+from harness.errors import TrainingFailed, UsageError
+from harness.execution import benchmarks
+from harness.execution.arms import Arms, folder_digest, now
 from harness.execution.claim import claim
-from harness.execution.evaluate import Evaluation
 from harness.execution.train import train as train_in_a_child
 from harness.host import Host
 from harness.identity import digest
-from harness.judgement import Judgement
-from harness.plan import Plan
-from harness.protocols import Backend, Model, Observer
+from harness.judgement import Judgement, recorded_baselines
+from harness.plan import Plan, PlannedTask
+from harness.protocols import Backend, Observer
 from harness.store.reader import Reader
 from harness.store.writer import Writer
-from harness.values import Arm, Checkpoint, Comparison, Estimate, Fault, ModelRef, Progress, Run, TrainJob, Verdict
+from harness.values import RELEASE, Arm, Checkpoint, Comparison, Fault, ModelRef, Progress, Run, TrainJob, Verdict
 
 RECORD = "harness.db"
 
@@ -68,13 +67,14 @@ def train(plan: Plan, setting: Setting) -> Checkpoint:
 
 def evaluate(plan: Plan, setting: Setting, arm: Arm) -> Run:
     """Evaluate one arm on its own, e.g. a checkpoint from elsewhere."""
-    adapter = _folder_digest(arm.adapter) if arm.adapter else None
+    adapter = folder_digest(arm.adapter) if arm.adapter else None
     with _session(replace(plan, arms=(arm,)), setting, f"eval {arm.name} {adapter}") as session:
         return session.evaluate([arm])[arm.name]
 
 
 @contextlib.contextmanager
 def _session(plan: Plan, setting: Setting, what: str) -> Iterator[Session]:
+    elsewhere = _elsewhere(plan, setting)
     loaded = benchmarks.load(plan, setting.observer)
     setting.observer.stage(f"opening {plan.suite.model.name}")
     backend: Backend = plan.backend.instance
@@ -86,13 +86,13 @@ def _session(plan: Plan, setting: Setting, what: str) -> Iterator[Session]:
     ):
         if resumed:
             setting.observer.note(f"{experiment} was cut off; going on with what is recorded")
-        session = Session(loaded, setting, model, experiment, writer, reader)
+        session = Session(loaded, setting, model, experiment, writer, reader, elsewhere)
         try:
             yield session
         except Exception:
-            writer.finish_experiment(experiment, "failed", _now())
+            writer.finish_experiment(experiment, "failed", now())
             raise
-        writer.finish_experiment(experiment, "finished", _now())
+        writer.finish_experiment(experiment, "finished", now())
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +106,8 @@ class Session:
     experiment: str
     writer: Writer
     reader: Reader
+    elsewhere: Mapping[str, Run]
+    """What gates call recorded runs, each with its run."""
 
     @property
     def plan(self) -> Plan:
@@ -131,23 +133,28 @@ class Session:
 
     def evaluate(self, arms: list[Arm]) -> dict[str, Run]:
         """Every arm's run; the weights are opened once for all."""
-        runs = {arm.name: self._recorded(arm) for arm in arms}
-        if all(run.status == "finished" for run in runs.values()):
-            return runs
+        work = Arms(
+            self.loaded,
+            self.experiment,
+            self.writer,
+            self.reader,
+            self.setting.host,
+            self.setting.observer,
+            self._is_decided,
+        )
+        recorded = work.recorded()
+        if all(arm.name in recorded and recorded[arm.name].status == "finished" for arm in arms):
+            return {arm.name: recorded[arm.name] for arm in arms}
         self.setting.observer.stage("evaluating")
         with self.plan.backend.instance.open(self.model) as model:
-            for arm in arms:
-                if runs[arm.name].status != "finished":
-                    runs[arm.name] = self._evaluate(arm, runs[arm.name], model)
-        return runs
+            return work.evaluate(arms, model)
 
     def judge(self, runs: Mapping[str, Run]) -> tuple[Comparison, Verdict]:
         """The last arm held to the others; recorded, then told to the watchers."""
-        candidate = list(runs.values())[-1]
-        baselines = {arm: run for arm, run in runs.items() if arm != candidate.arm}
-        judgement = Judgement(self.reader, self.setting.catalog, candidate, baselines)
+        judgement = self._judgement(runs)
         comparison, verdict = judgement.comparison(), judgement.verdict(self.plan.gates)
         self.writer.add_verdict(self.experiment, comparison, verdict)
+        self.writer.add_judgement(comparison.runs[-1], verdict)
         self.setting.host.watch(
             "harness_gate_decided", {"comparison": comparison, "verdict": verdict}, self._record_fault
         )
@@ -175,70 +182,33 @@ class Session:
         self.setting.observer.training_progressed(progress)
         self.setting.host.watch("harness_training_progressed", {"job": job, "progress": progress}, self._record_fault)
 
-    def _recorded(self, arm: Arm) -> Run:
-        """The run of an arm as the record has it, or a new one."""
-        suite = self.plan.suite
-        earlier = {run.arm: run for run in self.reader.experiment_runs(self.experiment)}
-        if arm.name in earlier:
-            return earlier[arm.name]
-        return Run(
-            id=f"{self.experiment}/{arm.name}",
-            experiment=self.experiment,
-            suite=suite.name,
-            suite_digest=suite.digest,
-            arm=arm.name,
-            seed=suite.seed,
-            status="running",
-            started=_now(),
-            finished=None,
-            environment=environment.describe(suite.path.parent),
-            origins=self.plan.origins,
-            adapter=str(arm.adapter) if arm.adapter else None,
-            adapter_sha256=_folder_digest(arm.adapter) if arm.adapter else None,
-            not_measured={} if arm.name == "prompted" else self.loaded.not_measured,
-            notes=() if arm.name == "prompted" else self.loaded.notes,
-        )
+    def _is_decided(self, planned: PlannedTask, runs: Mapping[str, Run]) -> bool:
+        return self._judgement(runs).is_decided(self.plan.gates, planned.name)
 
-    def _evaluate(self, arm: Arm, run: Run, base: Model) -> Run:
-        model = base.with_adapter(arm.adapter)
-        facts = replace(model.facts, name=self.plan.suite.model.name)
-        if run.model and run.model.weights_sha256 != facts.weights_sha256:
-            raise ModelFailed(f"{facts.name}: the weights changed since {run.id} began; restore them, or use --output")
-        run = replace(run, status="running", model=facts, environment=replace(run.environment, device=facts.device))
-        self.writer.start_run(run)
-        self.writer.update_run(run)
-        self.setting.host.watch("harness_run_started", {"run": run}, self._record_fault)
-        estimates: list[Estimate] = []
-        try:
-            asking = Evaluation(
-                run,
-                arm,
-                model,
-                self.plan.suite.seed,
-                self.writer,
-                self.reader,
-                self.setting.host,
-                self.setting.observer,
-            )
-            for planned in self.plan.tasks_of(arm.name):
-                estimates += asking.of(planned)
-        except Exception as error:
-            self._close(replace(run, status="failed"))
-            raise (
-                error if isinstance(error, HarnessError) else ModelFailed(f"{run.id}: {type(error).__name__}: {error}")
-            ) from error
-        return self._close(replace(run, status="finished", estimates=tuple(estimates)))
-
-    def _close(self, run: Run) -> Run:
-        now = _now()
-        closed = replace(run, finished=now)
-        self.writer.finish_run(run.id, run.status, now)
-        self.setting.host.watch("harness_run_finished", {"run": closed}, self._record_fault)
-        return closed
+    def _judgement(self, runs: Mapping[str, Run]) -> Judgement:
+        """The last arm held to the others, and to the recorded runs that gates name."""
+        *others, candidate = runs.values()
+        baselines = {run.arm: run for run in others} | dict(self.elsewhere)
+        return Judgement(self.reader, self.setting.catalog, candidate, baselines)
 
     def _record_fault(self, fault: Fault) -> None:
         self.writer.add_fault(self.experiment, None, fault)
         self.setting.observer.note(f"{fault.origin}: {fault.hook}: {fault.error}")
+
+
+def _elsewhere(plan: Plan, setting: Setting) -> dict[str, Run]:
+    """The recorded runs that gates name, looked up before anything is fetched or trained."""
+    for index, rule in enumerate(plan.gates):
+        if not rule.is_against_the_record or (rule.against == RELEASE and not setting.record.exists()):
+            continue
+        try:
+            with Reader(setting.record) as reader:
+                return recorded_baselines(reader, plan.suite.name, plan.gates)
+        except UsageError as error:
+            line = plan.suite.line("gates", index, "against")
+            problem = f"gate against {rule.against!r}: {error.problem}"
+            raise UsageError(problem, path=plan.suite.path, line=line, remedy=error.remedy) from None
+    return {}
 
 
 def _key(loaded: benchmarks.LoadedBenchmarks, what: str) -> str:
@@ -248,14 +218,3 @@ def _key(loaded: benchmarks.LoadedBenchmarks, what: str) -> str:
     data = {dataset.name: dataset.sha256 for dataset in plan.datasets}
     arms = [[arm.name, str(arm.adapter)] for arm in plan.arms]
     return digest([__version__, what, plan.suite.digest, data, asked, dict(loaded.not_measured), arms])
-
-
-def _folder_digest(folder: Path) -> str:
-    from harness.identity import file_sha256
-
-    files = sorted(folder.glob("*.safetensors")) + sorted(folder.glob("adapter_config.json"))
-    return digest([file_sha256(file) for file in files])
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import itertools
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.catalog import Catalog
 from harness.comparison import gate
 from harness.comparison.compare import delta
+from harness.comparison.control import told
 from harness.errors import UsageError
+from harness.identity import digest
 from harness.protocols import Metric
 from harness.store.reader import Reader
-from harness.values import Comparison, Delta, GateRule, Ref, Run, Task, Verdict, labels
+from harness.values import RELEASE, Comparison, Delta, GateRule, Pair, Ref, Run, Task, Verdict, labels
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A candidate that is the best of several on one task, and what keeps its verdict on that task honest."""
+
+    task: str
+    among: int
+    on_fresh_items: bool
+    """Whether the choice was made on one half of the items and the verdict rests on the other; else on a part of the
+    level."""
+
+    def keeps(self, task: str, sample_id: str) -> bool:
+        """Whether a verdict on the chosen may rest on this sample."""
+        return not (task == self.task and self.on_fresh_items) or not serves_choosing(sample_id)
+
+    def choices(self, task: str) -> int:
+        """By how many chances the level of a gate on this task is divided."""
+        return 1 if task != self.task or self.on_fresh_items else self.among
+
+
+def serves_choosing(sample_id: str) -> bool:
+    """The half of the items that choosing may look at: by the items' own digests, so that it is always the same."""
+    return int(digest(["choosing", sample_id])[:8], 16) % 2 == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,46 +50,105 @@ class Judgement:
     catalog: Catalog
     candidate: Run
     baselines: Mapping[str, Run]
-    """Arm -> the run that stands for it."""
+    """Arm, ``release`` or id -> the run that stands for it."""
+    choice: Choice | None = None
+    """How the candidate was chosen among several, where it was."""
 
     def comparison(self) -> Comparison:
         """Every metric that both sides have, for every baseline."""
-        runs = (*self.baselines.values(), self.candidate)
+        runs = (*{run.id: run for run in self.baselines.values()}.values(), self.candidate)
         benchmarks = tuple(task.name for task in self._tasks() if task.benchmark)
         return Comparison(self.candidate.experiment, runs, tuple(self._deltas()), benchmarks)
 
     def verdict(self, rules: Sequence[GateRule]) -> Verdict:
         """What the rules say; a rule without a metric is about the task's first."""
-        return gate.decide([self._settled(rule) for rule in rules], self._evidence)
+        verdict = gate.decide(self.settled(rules), self.evidence)
+        further = (*self._about_the_choice(), *self._often_used(), *self._last_control())
+        return replace(verdict, caveats=(*verdict.caveats, *further))
+
+    def observed(self, rule: GateRule, only: Callable[[str], bool]) -> float:
+        """The mean change that a rule speaks of over some of the items, up is better; for choosing, not for judging."""
+        evidence = self.evidence(self._settled(rule))
+        kept = tuple(pair for pair in evidence.pairs if only(pair.sample_id))
+        change = delta(replace(evidence, pairs=kept, stopping=None)).change
+        return -math.inf if change is None else change
+
+    def is_decided(self, rules: Sequence[GateRule], task: str) -> bool:
+        """Whether every rule on the task is certain by what is recorded so far; the suite has all of these rules."""
+        settled = self.settled([rule for rule in rules if rule.task == task])
+        return all(gate.is_certain(rule, self.evidence(rule), len(rules)) for rule in settled)
 
     def _deltas(self) -> Iterator[Delta]:
         for arm, baseline in self.baselines.items():
             asked = {task.name for task in self.reader.tasks(baseline.id)}
             for task in self._tasks():
-                if task.name not in asked:
-                    continue
-                for label, metric in self._metrics(task):
-                    pairs = self.reader.pairs(baseline.id, self.candidate.id, task.name, label)
-                    yield delta(task.name, label, arm, pairs, metric.higher_is_better, metric.bounds)
+                if task.name in asked:
+                    for label, metric in self._metrics(task):
+                        yield delta(self._measured(task, label, metric, arm, baseline))
 
-    def _evidence(self, rule: GateRule) -> gate.Evidence:
+    def settled(self, rules: Sequence[GateRule]) -> Sequence[GateRule]:
+        """The rules with the metric filled in where they name none."""
+        return [self._settled(rule) for rule in rules]
+
+    def evidence(self, rule: GateRule) -> gate.Evidence:
+        """The pairs that a settled rule is about, or why there are none."""
         baseline = self.baselines.get(rule.against)
         why_not = self._why_not_measured(rule.task, baseline)
         task = next((task for task in self._tasks() if task.name == rule.task), None)
         if baseline is None:
-            why_not = why_not or f"there is no run of the arm {rule.against!r} to compare with"
+            why_not = why_not or _no_run(rule)
         elif task is None:
             why_not = why_not or f"the candidate's run has no task {rule.task!r}"
         metrics = dict(self._metrics(task)) if task else {}
         metric = metrics.get(rule.metric or "")
         if task and metric is None:
             why_not = why_not or f"the recorded {rule.task} has no metric {rule.metric!r}"
-        if why_not or baseline is None or metric is None:
+        if why_not or task is None or baseline is None or metric is None:
             return gate.Evidence(rule.task, rule.metric or "", rule.against, (), True, (0.0, 1.0), why_not)
-        pairs = self.reader.pairs(baseline.id, self.candidate.id, rule.task, rule.metric or "")
+        return self._measured(task, rule.metric or "", metric, rule.against, baseline)
+
+    def _measured(self, task: Task, label: str, metric: Metric, against: str, baseline: Run) -> gate.Evidence:
         return gate.Evidence(
-            rule.task, rule.metric or "", rule.against, tuple(pairs), metric.higher_is_better, metric.bounds
+            task.name,
+            label,
+            against,
+            self._pairs(task, label, baseline),
+            metric.higher_is_better,
+            metric.bounds,
+            stopping=task.stopping,
+            choices=self.choice.choices(task.name) if self.choice else 1,
         )
+
+    def _pairs(self, task: Task, label: str, baseline: Run) -> tuple[Pair, ...]:
+        """Every item asked; where the asking could end early, those that both runs have answered, in their order."""
+        pairs = tuple(self.reader.pairs(baseline.id, self.candidate.id, task.name, label))
+        if self.choice:
+            pairs = tuple(pair for pair in pairs if self.choice.keeps(task.name, pair.sample_id))
+        if task.stopping is None:
+            return pairs
+        both = self.reader.done(baseline.id, task.name) & self.reader.done(self.candidate.id, task.name)
+        found = {pair.sample_id: pair for pair in pairs}
+        order = (sample.id for sample in self.reader.samples(self.candidate.id, task.name))
+        return tuple(found[each] for each in itertools.takewhile(both.__contains__, order))
+
+    def _last_control(self) -> Iterator[str]:
+        control = self.reader.control(self.candidate.suite)
+        if control is not None:
+            yield from told(control, self.candidate.suite_digest)
+
+    def _about_the_choice(self) -> Iterator[str]:
+        if self.choice and self.choice.on_fresh_items:
+            yield (
+                f"the candidate is the best of {self.choice.among} on one half of {self.choice.task}'s items, and the "
+                "verdict rests on the other half"
+            )
+
+    def _often_used(self) -> Iterator[str]:
+        """A test set that has judged many candidates has begun to choose them."""
+        for task in self._tasks():
+            if task.benchmark is None and (others := self.reader.judged_before(self.candidate.id, task.name)):
+                times = "one other candidate" if others == 1 else f"{others} other candidates"
+                yield f"{task.name}: these items have judged {times}; the best of many looks better than it is"
 
     def _why_not_measured(self, task: str, baseline: Run | None) -> str | None:
         """What the runs say themselves of a benchmark that could not be had."""
@@ -89,6 +176,21 @@ class Judgement:
         return metric
 
 
+def best_of(judgements: Sequence[Judgement], rules: Sequence[GateRule], *, on_fresh_items: bool) -> Judgement:
+    """The candidate with the largest change on what the first gate asks, prepared for a verdict that pays for choosing.
+
+    Choosing among k by the scores that also judge gives chance k tries: the verdict rests on items that had no part in
+    the choice, or each gate of that task is held to a k-th of its level (Bonferroni). Gates of other tasks owe nothing:
+    their items had no part in it either.
+    """
+    first = next((rule for rule in rules if rule.at_least is None), None)
+    if first is None:
+        raise UsageError("no gate compares runs, so there is nothing to choose by", remedy="add min_gain or max_drop")
+    only = serves_choosing if on_fresh_items else lambda _: True
+    best = max(judgements, key=lambda each: each.observed(first, only))
+    return replace(best, choice=Choice(first.task, len(judgements), on_fresh_items))
+
+
 def stand_ins(reader: Reader, baseline: Run) -> dict[str, Run]:
     """The runs that a suite's ``against`` means when ``baseline`` is named on the command line.
 
@@ -102,3 +204,24 @@ def stand_ins(reader: Reader, baseline: Run) -> dict[str, Run]:
     elif "prompted" in siblings and siblings["prompted"].status == "finished":
         chosen["prompted"] = siblings["prompted"]
     return chosen
+
+
+def recorded_baselines(reader: Reader, suite: str, rules: Iterable[GateRule]) -> dict[str, Run]:
+    """The recorded runs that rules name: an id must be there and finished, a release may not exist yet."""
+    found: dict[str, Run] = {}
+    for rule in rules:
+        if rule.against == RELEASE:
+            released = reader.released(suite)
+            found |= {RELEASE: released} if released else {}
+        elif rule.is_against_the_record:
+            run = reader.run(rule.against)
+            if run.status != "finished":
+                raise UsageError(f"a gate is against {run.id}, which is {run.status}", remedy="name a finished run")
+            found[rule.against] = run
+    return found
+
+
+def _no_run(rule: GateRule) -> str:
+    if rule.against == RELEASE:
+        return "this suite has passed no candidate yet, so there is no release to compare with"
+    return f"there is no run of the arm {rule.against!r} to compare with"

@@ -19,6 +19,7 @@ from harness.data.formats import Row
 from harness.errors import UsageError, did_you_mean
 from harness.protocols import BenchmarkContext
 from harness.values import (
+    RELEASE,
     Arm,
     Dataset,
     GateRule,
@@ -30,12 +31,16 @@ from harness.values import (
     Ref,
     Sample,
     Suite,
+    SuiteBenchmark,
     SuiteTask,
+    Target,
     Task,
     labels,
 )
 
 T = TypeVar("T")
+
+_AGAINST = ("base", "prompted", RELEASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +53,8 @@ class PlannedTask:
     """Empty in a benchmark until ``execution.benchmarks`` has loaded it."""
     benchmark: Planned | None = None
     source: str = ""
+    stop_for: Target | None = None
+    """What must be certain for the asking to end early; ``None`` asks everything."""
 
     @property
     def name(self) -> str:
@@ -77,6 +84,11 @@ class Plan:
     def measured(self) -> tuple[PlannedTask, ...]:
         """Tasks and benchmarks."""
         return (*self.tasks, *self.benchmarks)
+
+    @property
+    def arms_of_benchmarks(self) -> tuple[Arm, ...]:
+        """The arms that are asked the benchmarks."""
+        return tuple(arm for arm in self.arms if self.tasks_of(arm.name) is not self.tasks)
 
     def tasks_of(self, arm: str) -> tuple[PlannedTask, ...]:
         """What an arm is asked: a prompt for the team's job means nothing to a benchmark."""
@@ -114,7 +126,7 @@ class _Maker:
         self._located(("model", "name"), backend.instance.check, self.suite.model)
         trainer = self._plugin("trainer", self.suite.trainer, "trainer") if self.suite.trainer else None
         tasks = tuple(self._task(index, task) for index, task in enumerate(self.suite.tasks))
-        benchmarks = tuple(self._benchmark(index, ref) for index, ref in enumerate(self.suite.benchmarks))
+        benchmarks = tuple(self._benchmark(index, each) for index, each in enumerate(self.suite.benchmarks))
         self._refuse_equal_names([*tasks, *benchmarks])
         train, validation = self._training_rows(trainer is not None)
         self._refuse_leakage()
@@ -137,8 +149,14 @@ class _Maker:
         settled = Task(task.name, task.mode, tuple(metric.ref for metric in metrics), task.generation)
         return PlannedTask(settled, metrics, samples, source=str(self.suite.data[task.data]))
 
-    def _benchmark(self, index: int, ref: Ref) -> PlannedTask:
-        where = ("benchmarks", index)
+    def _benchmark(self, index: int, benchmark: SuiteBenchmark) -> PlannedTask:
+        where, ref = ("benchmarks", index), benchmark.ref
+        if benchmark.stop_for and not any(rule.task == ref.name for rule in self.suite.gates):
+            raise self._error(
+                f"{ref.name} stops when its gates are certain, and has none",
+                *where,
+                remedy=f"add a gate with 'benchmark: {ref.name}', or leave 'stop' out",
+            )
         planned = self._plugin("benchmark", self._beside_the_suite(self._limited(ref)), *where)
         instance = planned.instance
         self._located(where, instance.check, BenchmarkContext(self.suite.seed, _pack_folder()))
@@ -149,7 +167,7 @@ class _Maker:
             instance.settings(), seed=self.suite.seed, batch_size=self.suite.batch_size
         )
         task = Task(ref.name, instance.mode, tuple(m.ref for m in metrics), settings, benchmark=ref.name)
-        return PlannedTask(task, metrics, benchmark=planned)
+        return PlannedTask(task, metrics, benchmark=planned, stop_for=benchmark.stop_for)
 
     def _beside_the_suite(self, ref: Ref) -> Ref:
         """An offline pack is found from the suite file, as the data files are."""
@@ -194,12 +212,13 @@ class _Maker:
                 "metric",
                 remedy=did_you_mean(rule.metric, names),
             )
-        if rule.against not in {arm.name for arm in arms}:
+        known_arms = {arm.name for arm in arms} - {"tuned"}
+        if rule.against not in known_arms and not rule.is_against_the_record:
             raise self._error(
                 f"gate against {rule.against!r}, but the suite has no such arm",
                 *place,
                 "against",
-                remedy="add 'prompted:'",
+                remedy="add 'prompted:'" if rule.against == "prompted" else did_you_mean(rule.against, _AGAINST),
             )
         if planned.benchmark and rule.against == "prompted":
             raise self._error(

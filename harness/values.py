@@ -14,6 +14,10 @@ from typing import Any, Literal
 Role = Literal["system", "user", "assistant", "tool"]
 Mode = Literal["generate", "choose"]
 Tier = Literal["critical", "supporting", "advisory"]
+Target = Literal["population", "this_benchmark"]
+"""What a claim is about: new items like these, or the score that the whole benchmark would give."""
+RELEASE = "release"
+"""What a gate calls the candidate that its suite passed last."""
 Outcome = Literal["passed", "failed", "inconclusive"]
 RunStatus = Literal["running", "finished", "failed"]
 Kind = Literal["backend", "trainer", "metric", "judge", "benchmark", "data_check"]
@@ -214,6 +218,17 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopping:
+    """How the items of a task may be asked until its gates are decided, fixed before the first was asked."""
+
+    target: Target
+    total: int
+    """Items that would be asked if nothing were decided."""
+    looks: tuple[int, ...]
+    """The numbers of items after which the gates are asked."""
+
+
+@dataclass(frozen=True, slots=True)
 class Task:
     """What is asked and how it is scored."""
 
@@ -224,6 +239,7 @@ class Task:
     benchmark: str | None = None
     """The benchmark that this task is, if it checks forgetting."""
     version: str = "1"
+    stopping: Stopping | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,8 +255,20 @@ class GateRule:
     """Whether ``max_drop`` is a share of the baseline's score rather than points."""
     at_least: float | None = None
     against: str = "base"
+    """An arm of the suite, ``release`` for the candidate that this suite passed last, or the id of a recorded run."""
     tier: Tier = "critical"
     alpha: float = 0.05
+    only_below: float | None = None
+    """The rule asks nothing of a baseline that scores this much or more."""
+    max_missing: float | None = None
+    """The share of missing scores beyond which nothing counts as measured."""
+    min_items: int | None = None
+    """The number of items below which nothing counts as measured."""
+
+    @property
+    def is_against_the_record(self) -> bool:
+        """Whether it is about a recorded run rather than an arm of the suite."""
+        return self.against == RELEASE or "/" in self.against
 
     def __str__(self) -> str:
         if self.min_gain is not None:
@@ -250,6 +278,7 @@ class GateRule:
         else:
             size = f"{self.max_drop:.3g} of {self.against}'s score" if self.relative else f"{self.max_drop:g}"
             demand = f"drops at most {size}" + ("" if self.relative else f" against {self.against}")
+            demand += f" where that is below {self.only_below:g}" if self.only_below is not None else ""
         return f"{self.task} {self.metric} {demand}" if self.metric else f"{self.task} {demand}"
 
 
@@ -277,7 +306,7 @@ class Suite:
     prompted: PromptedBaseline | None
     trainer: Ref | None
     tasks: tuple[SuiteTask, ...]
-    benchmarks: tuple[Ref, ...]
+    benchmarks: tuple[SuiteBenchmark, ...]
     gates: tuple[GateRule, ...]
     batch_size: int = 16
     lines: Mapping[tuple[str | int, ...], int] = field(default_factory=dict)
@@ -303,6 +332,15 @@ class SuiteTask:
     limit: int | None = None
     cluster: str | None = None
     """The column that says which items belong together."""
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteBenchmark:
+    """A benchmark as the suite writes it."""
+
+    ref: Ref
+    stop_for: Target | None = None
+    """What must be certain for the asking to end early; ``None`` asks everything."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -461,6 +499,66 @@ class Verdict:
     reason: str
     rulings: tuple[Ruling, ...]
     caveats: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """How often something happened, with a two-sided 95 % interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, slots=True)
+class Repeat:
+    """The base model asked again with nothing changed that should matter, against its first answers."""
+
+    varied: str
+    """What was different, e.g. ``batch_size 32 -> 16``."""
+    run: str
+    task: str
+    metric: str
+    pairs: int
+    flips: int
+    """Samples whose score changed: below this share a change of the tuned model means nothing."""
+    false_alarm: bool
+    """Whether the scores are said to differ, at a level of one in a hundred."""
+
+
+@dataclass(frozen=True, slots=True)
+class RuleControl:
+    """What one rule says of data whose truth is known, made of real scores by swapping labels at random."""
+
+    rule: str
+    alpha: float
+    items: int
+    source: str
+    """The two runs whose scores were swapped."""
+    flips: float
+    """Share of items whose score differs between the two."""
+    false_alarms: Rate
+    """An unchanged model is called worse."""
+    false_passes: Rate | None
+    """A model exactly at the limit passes; ``None`` where such a model cannot be made of these scores."""
+    passes: Rate
+    """An unchanged model passes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Control:
+    """An A/A control: what a suite's rules say where nothing differs."""
+
+    suite: str
+    suite_digest: str
+    decided: str
+    reference: str
+    """The run of the base model that was asked again."""
+    swaps: int
+    repeats: tuple[Repeat, ...]
+    rules: tuple[RuleControl, ...]
+    not_controlled: Mapping[str, str] = field(default_factory=dict)
+    """Rule -> why it could not be tried."""
 
 
 @dataclass(frozen=True, slots=True)

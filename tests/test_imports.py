@@ -33,12 +33,17 @@ FLOORS: dict[str, tuple[str, ...]] = {
         *GROUND, "__init__", "protocols", "host", "catalog", "plan", "comparison", "store", "data", "execution"
     ),
     "judgement": (*GROUND, "protocols", "catalog", "comparison", "store"),
+    "foresight": (*GROUND, "protocols", "catalog", "plan", "comparison", "store"),
     "experiment": (
         *GROUND, "__init__", "protocols", "host", "catalog", "plan", "execution", "judgement", "data", "store"
     ),
+    "control": (
+        *GROUND, "__init__", "protocols", "host", "catalog", "plan", "execution", "experiment", "judgement",
+        "comparison", "store",
+    ),
     "cli": (
-        *GROUND, "__init__", "protocols", "host", "catalog", "plan", "experiment", "judgement", "suite", "store",
-        "report", "cli",
+        *GROUND, "__init__", "protocols", "host", "catalog", "plan", "experiment", "judgement", "foresight", "control",
+        "suite", "comparison", "store", "report", "cli",
     ),
     "testing": (*GROUND, "__init__", "protocols", "hookspecs", "authoring", "host", "catalog", "testing"),
 }  # fmt: skip

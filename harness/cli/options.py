@@ -65,13 +65,16 @@ def hosts(context: click.Context) -> tuple[Host, Catalog]:
     return host, Catalog.build(host)
 
 
-def planned(path: Path, catalog: Catalog, flags: Mapping[str, Flag]) -> Plan:
-    """The plan of a suite file with the flags put in place of what the file says."""
+def planned(
+    path: Path, catalog: Catalog, flags: Mapping[str, Flag], change: Callable[[Suite], Suite] | None = None
+) -> Plan:
+    """The plan of a suite file with the flags put in place of what the file says, and then a further change."""
     from harness import plan
     from harness.suite.load import load
 
     limit = flags.get("limit")
     suite = _overridden(load(path), catalog, flags)
+    suite = change(suite) if change else suite
     return plan.make(suite, catalog, limit=limit if isinstance(limit, int) else None)
 
 
@@ -99,7 +102,9 @@ def _overridden(suite: Suite, catalog: Catalog, flags: Mapping[str, Flag]) -> Su
         changes["tasks"] = tuple(replace(t, generation=replace(t.generation, **changes)) for t in suite.tasks)
     if "num_fewshot" in given:
         shots = int(given["num_fewshot"])
-        changes["benchmarks"] = tuple(_with_shots(ref, catalog, shots) for ref in suite.benchmarks)
+        changes["benchmarks"] = tuple(
+            replace(each, ref=_with_shots(each.ref, catalog, shots)) for each in suite.benchmarks
+        )
     if "device" in given or "model" in given:
         name, device = str(given.get("model", suite.model.name)), str(given.get("device", suite.model.device))
         changes["model"] = replace(suite.model, name=name, device=device)

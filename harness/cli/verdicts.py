@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from harness.cli import options
 from harness.cli.exits import Exit
 from harness.cli.telling import Telling
+from harness.errors import HarnessError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from harness.values import Run, Verdict
 
 
 @click.command()
@@ -39,29 +46,61 @@ def compare(context: click.Context, /, baseline: str, candidate: str, output: Pa
 
 @click.command()
 @click.argument("baseline")
-@click.argument("candidate")
+@click.argument("candidates", nargs=-1, required=True, metavar="CANDIDATE...")
 @click.option("--suite", type=click.Path(path_type=Path), required=True, help="The suite whose gates are asked.")
+@click.option(
+    "--pay",
+    type=click.Choice(["correction", "half"]),
+    default="correction",
+    show_default=True,
+    help="With several candidates, how choosing the best is paid for: a part of each gate's level, or fresh items.",
+)
 @options.svg
 @options.output
 @options.as_json
 @click.pass_context
 def gate(
-    context: click.Context, /, baseline: str, candidate: str, suite: Path, output: Path, as_json: bool, svg: Path | None
+    context: click.Context,
+    /,
+    baseline: str,
+    candidates: tuple[str, ...],
+    suite: Path,
+    pay: str,
+    output: Path,
+    as_json: bool,
+    svg: Path | None,
 ) -> int:
-    """Judge two recorded runs by a suite's gates.
+    """Judge recorded runs by a suite's gates.
 
     BASELINE takes the place of 'base'; a gate against 'prompted' uses BASELINE if it is such a run, else the prompted
-    run of BASELINE's experiment.
+    run of BASELINE's experiment. Of several candidates the one that does best on the first gate is judged, and pays
+    for having been chosen.
     """
     from harness.experiment import RECORD
-    from harness.judgement import Judgement, stand_ins
+    from harness.judgement import Judgement, best_of, recorded_baselines, stand_ins
     from harness.store.reader import Reader
     from harness.suite.load import load
 
-    rules = load(suite).gates
+    asked = load(suite)
     _, catalog = options.hosts(context)
     with Reader(output / RECORD) as reader:
-        before, after = reader.run(baseline), reader.run(candidate)
-        judgement = Judgement(reader, catalog, after, stand_ins(reader, before))
-        comparison, verdict = judgement.comparison(), judgement.verdict(rules)
+        before = reader.run(baseline)
+        baselines = stand_ins(reader, before) | recorded_baselines(reader, asked.name, asked.gates)
+        each = [Judgement(reader, catalog, reader.run(candidate), baselines) for candidate in candidates]
+        chosen = best_of(each, asked.gates, on_fresh_items=pay == "half") if len(each) > 1 else each[0]
+        comparison, verdict = chosen.comparison(), chosen.verdict(asked.gates)
+    _note_the_look(output, [judgement.candidate for judgement in each], verdict)
     return Telling(output, suite, as_json, svg).tell(comparison, verdict)
+
+
+def _note_the_look(output: Path, candidates: Sequence[Run], verdict: Verdict) -> None:
+    """Each candidate that was looked at has used the test items up a little; the next verdict says so."""
+    from harness.experiment import RECORD
+    from harness.store.writer import Writer
+
+    try:
+        with Writer(output / RECORD) as writer:
+            for candidate in candidates:
+                writer.add_judgement(candidate, verdict)
+    except HarnessError as error:
+        click.echo(f"harness: this look at the test items is not recorded: {error}", err=True)

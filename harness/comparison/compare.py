@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
-from harness.comparison.evidence import Question, Sides, as_array, change, finite, level, sides
-from harness.comparison.statistics import Array, Bounds, bound, is_within
+from harness.comparison.evidence import (
+    Evidence,
+    Question,
+    Sides,
+    as_array,
+    as_scheduled,
+    change,
+    finite,
+    level,
+    level_at,
+    method,
+    sides,
+)
+from harness.comparison.statistics import Array, Bounds, is_within
 from harness.values import Delta, Estimate, Pair, Score
 
 Aggregate = Callable[[Sequence[Score]], float]
@@ -17,42 +29,49 @@ _EACH_END = 0.025
 """A two-sided 95 % interval is two one-sided bounds."""
 
 
-def estimate(task: str, metric: str, scores: Sequence[Score], bounds: Bounds | None, aggregate: Aggregate) -> Estimate:
+def estimate(
+    task: str,
+    metric: str,
+    scores: Sequence[Score],
+    bounds: Bounds | None,
+    aggregate: Aggregate,
+    clusters: Mapping[str, str | None] | None = None,
+) -> Estimate:
     """The metric's value over the scored samples, with a two-sided 95 % interval of the mean.
 
-    Missing scores widen the interval to what they could do at worst and at best. ``low`` and ``high`` are ``None``
-    for metrics whose value is not the mean of their scores, for metrics without bounds, and without any score.
+    Missing scores widen the interval to what they could do at worst and at best, and ``clusters`` (of each sample's id)
+    to what groups of items tell. ``low`` and ``high`` are ``None`` for metrics whose value is not the mean of their
+    scores, for metrics without bounds, and without any score.
     """
     scored = [score for score in scores if _is_known(score.value)]
     values = as_array(score.value if _is_known(score.value) else None for score in scores)
     value = aggregate(scored) if scored else None
-    low, high = _ends(level(values, 0.0, finite(bounds))) if _is_mean(aggregate, scored) else (None, None)
+    groups = {} if clusters is None else clusters
+    pairs = tuple(Pair(each.sample_id, None, each.value, cluster=groups.get(each.sample_id)) for each in scores)
+    evidence = Evidence(task, metric, "", pairs, True, finite(bounds))
+    asked = level(values, 0.0, finite(bounds))
+    low, high = _ends(evidence, asked) if _is_mean(aggregate, scored) else (None, None)
     return Estimate(task, metric, value, low, high, len(scored), len(scores) - len(scored))
 
 
-def delta(
-    task: str,
-    metric: str,
-    against: str,
-    pairs: Sequence[Pair],
-    higher_is_better: bool,
-    bounds: Bounds | None,
-) -> Delta:
+def delta(evidence: Evidence) -> Delta:
     """The candidate against the baseline on the same samples; up is better, whatever the metric's own direction.
 
     ``baseline`` and ``candidate`` are the means of the metric's own scores over the complete pairs, ``change`` their
     difference turned so that up is better. The two-sided 95 % interval counts missing scores at their worst and at
-    their best; it is ``None`` for metrics without bounds, for which no interval is certain to hold.
+    their best, and holds after an early stop; it is ``None`` for metrics without bounds, for which none is certain to.
     """
-    both = sides(pairs, higher_is_better, bounds)
+    evidence, _ = as_scheduled(evidence)
+    pairs, higher_is_better = evidence.pairs, evidence.higher_is_better
+    both = sides(pairs, higher_is_better, evidence.bounds)
     complete = both.complete
     baseline, candidate = both.baseline[complete], both.candidate[complete]
     own = 1.0 if higher_is_better else -1.0
-    low, high = _ends(change(both)) if both.keep_their_bounds else (None, None)
+    low, high = _ends(evidence, change(both)) if both.keep_their_bounds else (None, None)
     return Delta(
-        task=task,
-        metric=metric,
-        against=against,
+        task=evidence.task,
+        metric=evidence.metric,
+        against=evidence.against,
         baseline=_mean(own * baseline),
         candidate=_mean(own * candidate),
         change=_mean(candidate - baseline),
@@ -66,11 +85,12 @@ def delta(
     )
 
 
-def _ends(asked: Question) -> tuple[float | None, float | None]:
+def _ends(evidence: Evidence, asked: Question) -> tuple[float | None, float | None]:
     bounds = asked.bounds
     if bounds is None or not len(asked.observed) or not is_within(asked.observed, bounds):
         return None, None
-    return bound(asked.worst, _EACH_END, 1, bounds), bound(asked.best, _EACH_END, -1, bounds)
+    test, alpha = method(evidence, bounds), level_at(evidence, _EACH_END)
+    return test.bound(asked.worst, alpha, 1), test.bound(asked.best, alpha, -1)
 
 
 def _preserved(both: Sides) -> float | None:

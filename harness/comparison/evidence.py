@@ -6,14 +6,16 @@ Direction is settled here once: scores of metrics where lower is better change t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from harness.comparison import sequential
+from harness.comparison.method import Method
 from harness.comparison.statistics import Array, Bounds, is_within
-from harness.values import GateRule, Pair
+from harness.values import GateRule, Pair, Stopping
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,28 +32,37 @@ class Evidence:
     """The metric's own least and greatest score."""
     why_not: str | None = None
     """Why nothing was measured, in the user's words."""
+    stopping: Stopping | None = None
+    """How the items were asked if the asking could end early; ``pairs`` then stand in the order of asking."""
+    choices: int = 1
+    """Of how many candidates this one was chosen by what it scored on these items."""
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
     """Is the mean of these values above ``null``? Yes means that the rule is met."""
 
-    observed: Array
-    """One value an item that has all its scores."""
     worst: Array
-    """One value an item, each missing score put in at its worst for the candidate; ``observed`` without bounds."""
+    """One value an item, each missing score put in at its worst for the candidate."""
     best: Array
     """The same at its best."""
+    complete: npt.NDArray[np.bool_]
+    """Which of them miss no score."""
     null: float
     bounds: Bounds | None
-    """The least and greatest value that one item could have."""
+    """The least and greatest value that one item could have; without them nothing is put in, nothing is missing."""
     even: float | None
     """The mean if the candidate scored just as the baseline; ``None`` where there is no baseline."""
 
     @property
+    def observed(self) -> Array:
+        """The values that miss no score."""
+        return self.worst[self.complete]
+
+    @property
     def missing(self) -> int:
         """Items with a missing score that has been put in."""
-        return len(self.worst) - len(self.observed)
+        return int((~self.complete).sum())
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,24 +117,27 @@ def change(both: Sides, given_back: float = 0.0, null: float = 0.0) -> Question:
     def quantity(candidate: Array, baseline: Array) -> Array:
         return candidate - baseline + given_back * np.abs(baseline)
 
-    asked, versus, bounds = both.candidate, both.baseline, both.bounds
-    observed = quantity(asked, versus)[both.complete]
-    even = given_back * float(np.abs(versus[both.complete]).mean()) if len(observed) else None
+    asked, versus, bounds, complete = both.candidate, both.baseline, both.bounds, both.complete
+    even = given_back * float(np.abs(versus[complete]).mean()) if complete.any() else None
     if bounds is None:
-        return Question(observed, observed, observed, null, None, even)
+        return _as_observed(quantity(asked, versus)[complete], null, even)
     low, high = bounds
     worst = quantity(_filled(asked, low), _filled(versus, high))
     best = quantity(_filled(asked, high), _filled(versus, low))
     ends = [float(quantity(np.array(c), np.array(b))) for c in bounds for b in bounds]
-    return Question(observed, worst, best, null, (min(ends), max(ends)), even)
+    return Question(worst, best, complete, null, (min(ends), max(ends)), even)
 
 
 def level(scores: Array, null: float, bounds: Bounds | None) -> Question:
     """The scores of one run on their own."""
-    observed = scores[~np.isnan(scores)]
+    complete = ~np.isnan(scores)
     if bounds is None:
-        return Question(observed, observed, observed, null, None, None)
-    return Question(observed, _filled(scores, bounds[0]), _filled(scores, bounds[1]), null, bounds, None)
+        return _as_observed(scores[complete], null, None)
+    return Question(_filled(scores, bounds[0]), _filled(scores, bounds[1]), complete, null, bounds, None)
+
+
+def _as_observed(values: Array, null: float, even: float | None) -> Question:
+    return Question(values, values, np.ones(len(values), dtype=np.bool_), null, None, even)
 
 
 def arms(rule: GateRule, evidence: Evidence) -> Sides:
@@ -144,6 +158,41 @@ def question(rule: GateRule, evidence: Evidence) -> Question:
     return change(both, given_back=margin) if rule.relative else change(both, null=-margin)
 
 
+def method(evidence: Evidence, bounds: Bounds | None) -> Method:
+    """The test for values between ``bounds``: what can be drawn again are items, groups, or nothing but the order."""
+    if evidence.stopping is not None and evidence.stopping.target == "this_benchmark":
+        return Method(bounds, whole=evidence.stopping.total)
+    return Method(bounds, clusters=_groups(evidence.pairs))
+
+
+def as_scheduled(evidence: Evidence) -> tuple[Evidence, str | None]:
+    """The items up to the last look that was planned: between looks nothing may be read."""
+    stopping = evidence.stopping
+    if stopping is None or stopping.target == "this_benchmark" or evidence.why_not is not None:
+        return evidence, None
+    looks = [look for look in stopping.looks if look <= len(evidence.pairs)]
+    if not looks:
+        return evidence, f"only {len(evidence.pairs)} items were asked of both arms, and the first look is later"
+    return replace(evidence, pairs=evidence.pairs[: looks[-1]]), None
+
+
+def level_at(evidence: Evidence, alpha: float) -> float:
+    """The level of one reading of this evidence if all its readings together are to err with a chance of ``alpha``.
+
+    A bet may be read at any time at the same level; a look has its part.
+    """
+    stopping = evidence.stopping
+    if stopping is None or stopping.target == "this_benchmark":
+        return alpha
+    return sequential.levels(stopping.looks, alpha)[stopping.looks.index(len(evidence.pairs))]
+
+
+def _groups(pairs: Sequence[Pair]) -> npt.NDArray[np.str_] | None:
+    """The items' clusters, an item without one being a cluster of its own; ``None`` where no two items share one."""
+    names = [f"sample {pair.sample_id}" if pair.cluster is None else f"cluster {pair.cluster}" for pair in pairs]
+    return np.array(names) if len(set(names)) < len(names) else None
+
+
 def why_no_question(rule: GateRule, evidence: Evidence) -> str | None:
     """Why the evidence cannot say anything on the rule, or ``None`` when it can."""
     if evidence.why_not is not None:
@@ -154,6 +203,10 @@ def why_no_question(rule: GateRule, evidence: Evidence) -> str | None:
     known, asked = int(both.complete.sum()), len(evidence.pairs)
     if not known:
         return f"all {asked} samples miss a score"
+    if rule.min_items is not None and asked < rule.min_items:
+        return f"{asked:,} items were asked, and the gate wants {rule.min_items:,}"
+    if rule.max_missing is not None and asked - known > rule.max_missing * asked:
+        return f"{asked - known:,} of {asked:,} scores are missing, more than the {rule.max_missing:.3g} that may be"
     if both.bounds is None and known < asked:
         return f"{asked - known} of {asked} samples miss a score, and a metric without bounds has no worst case"
     if not both.keep_their_bounds:

@@ -25,12 +25,25 @@ def decide(rules: Sequence[GateRule], evidence: Callable[[GateRule], Evidence]) 
     or supporting rule failed. Else inconclusive. A rule that was not measured is inconclusive, never passed.
     ``Ruling.p_failed`` is the rule's own p-value, before Holm.
     """
-    readings = [read(rule, evidence(rule)) for rule in rules]
-    # A rule without a measurement still counts as one of the suite's.
-    adjusted = holm_adjusted([1.0 if reading.p_failed is None else reading.p_failed for reading in readings])
+    readings = [read(rule, evidence(rule), len(rules)) for rule in rules]
+    # A rule without a measurement, or with a level of its own, still counts as one of the suite's.
+    adjusted = holm_adjusted([_p_for_holm(reading) for reading in readings])
     rulings = tuple(_rule_on(*each, len(rules)) for each in zip(readings, adjusted, strict=True))
     outcome = _together(rulings)
     return Verdict(outcome, summary(rulings, outcome), rulings, caveats(readings))
+
+
+def is_certain(rule: GateRule, evidence: Evidence, rules: int) -> bool:
+    """Whether the rule, one of so many, is passed or failed by this evidence whatever the other rules turn out to be.
+
+    Where Holm will weigh the rule, it is failed for certain at its part of the level.
+    """
+    reading = read(rule, evidence, rules)
+    if reading.p_passed is None or reading.p_failed is None:
+        return False
+    if reading.p_passed <= reading.level_passed:
+        return reading.may_pass
+    return reading.p_failed <= (rule.alpha / rules if reading.level_failed is None else reading.level_failed)
 
 
 def _rule_on(reading: Reading, p_failed: float, rules: int) -> Ruling:
@@ -49,9 +62,19 @@ def _rule_on(reading: Reading, p_failed: float, rules: int) -> Ruling:
 def _outcome(reading: Reading, p_failed: float) -> Outcome:
     if reading.p_passed is None:
         return "inconclusive"
-    if reading.p_passed <= reading.rule.alpha:
-        return "passed"
-    return "failed" if p_failed <= reading.rule.alpha else "inconclusive"
+    if reading.p_passed <= reading.level_passed:
+        return "passed" if reading.may_pass else "inconclusive"
+    return "failed" if _is_failed(reading, p_failed) else "inconclusive"
+
+
+def _p_for_holm(reading: Reading) -> float:
+    return 1.0 if reading.p_failed is None or reading.level_failed is not None else reading.p_failed
+
+
+def _is_failed(reading: Reading, adjusted: float) -> bool:
+    if reading.level_failed is not None and reading.p_failed is not None:
+        return reading.p_failed <= reading.level_failed
+    return adjusted <= reading.rule.alpha
 
 
 def _together(rulings: Sequence[Ruling]) -> Outcome:

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import optimize
 
-from harness.comparison.evidence import Evidence, Question, Sides, arms, change, question, why_no_question
+from harness.comparison import clusters
+from harness.comparison.evidence import Evidence, Question, Sides, as_scheduled, change, why_no_question
 from harness.comparison.power import items_needed_at_spread, items_to_show
-from harness.comparison.statistics import Array, Bounds, Side, bound, p_value, t_bound, t_p_value
+from harness.comparison.strata import fallen
+from harness.comparison.trial import Trial
 from harness.values import GateRule
 
 FIVE_POINTS = 0.05
 """The margin that a careful release asks for: a twentieth of the scale, or of the baseline's score."""
-
-_MOST_SHARE = 10.0
-"""Changes are sought up to this many times the baseline's score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +30,14 @@ class Reading:
     """Small: the rule is met. Missing scores are taken at their worst."""
     p_failed: float | None = None
     """Small: the rule is broken. Missing scores are taken at their best."""
+    level_passed: float = 0.05
+    """The level that ``p_passed`` is held to: the rule's own, or its part in one of several looks or choices."""
+    level_failed: float | None = None
+    """The level for ``p_failed`` at one of several looks; ``None`` where Holm weighs it beside the other rules."""
     value: float | None = None
     """Observed change, in points or as a share of the baseline's score; for ``at_least`` the score itself."""
     low: float | None = None
-    """One-sided bound at the rule's level: above the limit exactly when the rule is passed."""
+    """One-sided bound at ``level_passed``: above the limit exactly when the rule is passed."""
     high: float | None = None
     limit: float = 0.0
     """What ``value`` is held against, with its sign: a drop of at most 0.05 is a change of at least -0.05."""
@@ -44,90 +45,70 @@ class Reading:
     missing: int = 0
     missing_decide: bool = False
     """Whether the complete items alone would have decided."""
+    waived: bool = False
+    """Whether the baseline is surely too good for the rule to ask anything."""
+    is_real_drop: bool = False
+    """Whether a drop is certain, be it within the limit."""
     flips: float | None = None
     """Share of items whose score changed; ``None`` where there is no baseline."""
     are_flips: bool = False
     """Whether every change is a whole flip between right and wrong."""
+    effective_clusters: float | None = None
+    """How many groups of equal size would tell as much; ``None`` where items are independent."""
+    flagged: tuple[str, ...] = ()
+    """Strata that surely fell by more than five points: a screen, no part of the ruling."""
     items_needed: int | None = None
     """Items that would tell with 90 % chance, if the truth is as observed, or for drops no better than no change."""
     five_points: int | None = None
     """Items that could hold a margin of five points at the observed rate of flips."""
-    is_certified: bool = True
-    """Whether the level is sure to hold: not for metrics without bounds, which have only the paired t."""
+    has_bounds: bool = True
+    """Whether the metric has a least and a greatest score; without them no level is sure to hold."""
+
+    @property
+    def is_certified(self) -> bool:
+        """Whether the level is sure to hold: not for metrics without bounds, nor with few groups of items."""
+        return self.has_bounds and (self.effective_clusters or math.inf) >= clusters.CERTIFIED
+
+    @property
+    def may_pass(self) -> bool:
+        """Whether the evidence is of a kind that can show anything."""
+        return self.effective_clusters is None or self.effective_clusters >= clusters.NEEDED
 
 
-def read(rule: GateRule, evidence: Evidence) -> Reading:
-    """Hold one rule against its evidence."""
-    why_not = why_no_question(rule, evidence)
+def read(rule: GateRule, evidence: Evidence, rules: int = 1) -> Reading:
+    """Hold one rule, of so many in the suite, against its evidence."""
+    evidence, off_schedule = as_scheduled(evidence)
+    why_not = off_schedule or why_no_question(rule, evidence)
     if why_not is not None:
         return Reading(rule, evidence, why_not, asked=len(evidence.pairs))
-    both, asked = arms(rule, evidence), question(rule, evidence)
-    value, low, high, limit = _shares(rule, both) if rule.relative else _points(rule, asked)
+    trial = Trial.of(rule, evidence, rules)
+    asked, waived = trial.asked, trial.p_waived
+    value, low, high = trial.reading()
+    groups = None if trial.test.clusters is None else clusters.effective_clusters(trial.test.clusters)
     return Reading(
         rule,
         evidence,
-        p_passed=_p(asked.worst, asked, 1),
-        p_failed=_p(asked.best, asked, -1),
+        p_passed=trial.p_passed if waived is None else min(trial.p_passed, waived),
+        p_failed=max(trial.p_failed, trial.p_not_waived),
+        level_passed=trial.levels.passed,
+        level_failed=trial.levels.failed,
         value=value,
         low=low,
         high=high,
-        limit=limit,
+        limit=trial.limit,
         asked=len(evidence.pairs),
         missing=asked.missing,
-        missing_decide=asked.missing > 0 and min(_p(asked.observed, asked, s) for s in _SIDES) <= rule.alpha,
-        flips=None if rule.at_least is not None else _flips(both),
-        are_flips=rule.at_least is None and _are_flips(change(both)),
+        missing_decide=asked.missing > 0 and trial.complete_items_decide,
+        waived=waived is not None and waived <= trial.levels.passed,
+        is_real_drop=rule.max_drop is not None and trial.p_any_drop <= rule.alpha,
+        flips=None if rule.at_least is not None else _flips(trial.both),
+        are_flips=rule.at_least is None and _are_flips(change(trial.both)),
+        effective_clusters=groups,
+        flagged=fallen(rule, evidence),
         items_needed=_items_to_tell(rule, asked, len(evidence.pairs)),
-        five_points=_items_for_five_points(rule, both),
-        is_certified=asked.bounds is not None,
+        five_points=_items_for_five_points(rule, trial.both),
+        has_bounds=asked.bounds is not None,
     )
-
-
-_SIDES: tuple[Side, Side] = (1, -1)
-
-
-def _p(values: Array, asked: Question, side: Side) -> float:
-    if asked.bounds is None:
-        return t_p_value(values, asked.null, side)
-    return p_value(values, asked.null, side, asked.bounds)
-
-
-def _bound(values: Array, alpha: float, side: Side, bounds: Bounds | None) -> float:
-    return t_bound(values, alpha, side) if bounds is None else bound(values, alpha, side, bounds)
-
-
-def _points(rule: GateRule, asked: Question) -> tuple[float, float, float, float]:
-    low = _bound(asked.worst, rule.alpha, 1, asked.bounds)
-    high = _bound(asked.best, rule.alpha, -1, asked.bounds)
-    return float(asked.observed.mean()), low, high, asked.null
-
-
-def _shares(rule: GateRule, both: Sides) -> tuple[float, float, float, float]:
-    """The change as a share of the baseline's score, with the shares at which the test would just reject."""
-
-    def gap(side: Side) -> Callable[[float], float]:
-        def at(share: float) -> float:
-            asked = change(both, given_back=-share)
-            return _p(asked.worst if side > 0 else asked.best, asked, side) - rule.alpha
-
-        return at
-
-    complete = change(both).observed
-    value = float(complete.sum() / np.abs(both.baseline[both.complete]).sum())
-    low, high = _where_zero(gap(1), -1), _where_zero(gap(-1), 1)
-    # No score is below 0: the worst is to lose the whole of it, or for errors the best to lose them all.
-    loses_all = both.baseline[both.complete].min() >= 0
-    low, high = (max(low, -1.0), high) if loses_all else (low, min(high, 1.0))
-    return value, low, high, -(rule.max_drop or 0.0)
-
-
-def _where_zero(gap: Callable[[float], float], edge: int) -> float:
-    """The zero of a p-value that falls towards the given edge; the edge itself if nothing is excluded."""
-    if gap(edge * _MOST_SHARE) >= 0:
-        return edge * _MOST_SHARE
-    if gap(-edge * _MOST_SHARE) <= 0:
-        return -edge * _MOST_SHARE
-    return float(optimize.brentq(gap, -_MOST_SHARE, _MOST_SHARE, xtol=1e-7))
 
 
 def _flips(both: Sides) -> float:

@@ -5,20 +5,31 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from harness.comparison.clusters import CERTIFIED, NEEDED
 from harness.comparison.reading import FIVE_POINTS, Reading
 from harness.values import Outcome, Ruling
+
+_MOST_NAMED = 5
+"""Parts of a benchmark in one sentence."""
 
 
 def reason(reading: Reading, outcome: Outcome, rules: int) -> str:
     """Why the rule has this outcome; ``rules`` is how many were weighed together."""
     if reading.why_not is not None:
         return f"not measured: {reading.why_not}"
-    label = "" if reading.is_certified else " (paired t, not certified: the metric has no bounds)"
+    label = "" if reading.has_bounds else " (paired t, not certified: the metric has no bounds)"
+    if outcome == "passed" and reading.waived:
+        return (
+            f"{reading.evidence.against} surely scores {reading.rule.only_below:g} or more, where the gate asks nothing"
+        )
+    if not reading.may_pass and outcome == "inconclusive":
+        return _too_few_clusters(reading)
     if outcome == "inconclusive":
         return _undecided(reading, rules) + label
     missing = f"; {_missing(reading)}, taken at their worst" if reading.missing and outcome == "passed" else ""
     missing = f"; {_missing(reading)}, taken at their best" if reading.missing and outcome == "failed" else missing
-    return f"{_observed(reading, outcome)}, and {_demand(reading)}{missing}{label}"
+    real = "; the drop is real, if small" if outcome == "passed" and reading.is_real_drop else ""
+    return f"{_observed(reading, outcome)}, and {_demand(reading)}{real}{missing}{label}"
 
 
 def summary(rulings: Sequence[Ruling], outcome: Outcome) -> str:
@@ -36,10 +47,7 @@ def caveats(readings: Sequence[Reading]) -> tuple[str, ...]:
     """What a reader must know before trusting the verdict."""
     if not readings:
         return ()
-    wide = (_wide_margin(reading) for reading in readings)
-    loose = (_without_bounds(reading) for reading in readings)
-    grouped = (_in_groups(reading) for reading in readings)
-    found = [line for lines in (wide, loose, grouped) for line in lines if line is not None]
+    found = [line for write in _CAVEATS for line in map(write, readings) if line is not None]
     return (_what_is_controlled(readings), *dict.fromkeys(found))
 
 
@@ -64,6 +72,13 @@ def _observed(reading: Reading, outcome: Outcome) -> str:
     return f"{reading.evidence.metric} {verb} by {only}{span}{against}"
 
 
+def _too_few_clusters(reading: Reading) -> str:
+    return (
+        f"the items are as good as {reading.effective_clusters:.0f} groups of equal size, and with fewer than "
+        f"{NEEDED} nothing passes: the few that broke may not have been drawn"
+    )
+
+
 def _undecided(reading: Reading, rules: int) -> str:
     show = _Numbers(reading)
     _, low, high = _own(reading)
@@ -76,7 +91,8 @@ def _undecided(reading: Reading, rules: int) -> str:
     if reading.flips == 0:
         span = f"no score changed in {_complete(reading)} items, and yet {span}"
     if reading.high is not None and reading.high < reading.limit:
-        weighed = f"but among {rules} rules that is too little to call it failed"
+        weighed = f"but among {rules} {'rules' if reading.level_failed is None else 'rules at several looks'} that is "
+        weighed += "too little to call it failed"
         return f"{span}, beyond {named}, {weighed}{_advice(reading)}"
     return f"{span}; {named} lies inside{_advice(reading)}"
 
@@ -136,21 +152,78 @@ def _is_wide(reading: Reading) -> bool:
 
 
 def _without_bounds(reading: Reading) -> str | None:
-    if reading.is_certified:
+    if reading.has_bounds:
         return None
-    name = f"{reading.evidence.task} {reading.evidence.metric}"
-    return f"{name}: the metric has no bounds, so its gate rests on a paired t whose level is not certified"
+    why = "the metric has no bounds, so its gate rests on a paired t whose level is not certified"
+    return f"{_subject_of(reading)}: {why}"
 
 
-def _in_groups(reading: Reading) -> str | None:
-    name = f"{reading.evidence.task} {reading.evidence.metric}"
-    pairs = [] if reading.why_not is not None else reading.evidence.pairs
-    clusters = [pair.cluster for pair in pairs if pair.cluster is not None]
-    if len(set(clusters)) < len(clusters):
-        groups = f"{len(clusters):,} items lie in {len(set(clusters)):,} clusters"
-        return f"{name}: {groups} but are tested as independent facts; its level is not certified"
-    strata = {pair.stratum for pair in pairs if pair.stratum is not None}
-    return f"{name}: the claim is about these {len(strata)} parts in this mix, not about new ones" if strata else None
+def _in_clusters(reading: Reading) -> str | None:
+    effective = reading.effective_clusters
+    if effective is None:
+        return None
+    groups = f"{_subject_of(reading)}: its items come in groups, as good as {effective:.0f} of equal size"
+    if reading.is_certified:
+        return f"{groups}; they are tested as groups"
+    return f"{groups}: not certified below {CERTIFIED}, since a few broken groups may not have been drawn"
+
+
+def _in_strata(reading: Reading) -> str | None:
+    if reading.why_not is not None:
+        return None
+    strata = {pair.stratum for pair in reading.evidence.pairs if pair.stratum is not None}
+    if not strata or reading.effective_clusters is not None:
+        return None
+    return f"{_subject_of(reading)}: the claim is about these {len(strata)} parts in this mix, not about new ones"
+
+
+def _fallen_parts(reading: Reading) -> str | None:
+    if not reading.flagged:
+        return None
+    named = ", ".join(reading.flagged[:_MOST_NAMED])
+    more = len(reading.flagged) - _MOST_NAMED
+    named += f" and {more} more" if more > 0 else ""
+    return f"{_subject_of(reading)}: fell by more than 5 points in {named} (a screen of all parts; exploratory)"
+
+
+def _stopped_early(reading: Reading) -> str | None:
+    stopping = reading.evidence.stopping
+    if stopping is None or reading.why_not is not None:
+        return None
+    asked = (
+        f"{_subject_of(reading)}: {reading.asked:,} of {stopping.total:,} items were asked, in an order drawn before"
+    )
+    if stopping.target == "this_benchmark":
+        return f"{asked}; the claim is about the score of this whole benchmark, and could be read at any time"
+    look = stopping.looks.index(reading.asked) + 1
+    return (
+        f"{asked}, at look {look} of {len(stopping.looks)}; the ranges hold at these looks and at no others, and a "
+        "value after an early stop leans away from the limit"
+    )
+
+
+def _chosen(reading: Reading) -> str | None:
+    if reading.evidence.choices == 1:
+        return None
+    choices = reading.evidence.choices
+    return (
+        f"the candidate is the best of {choices} on these items, so it must pass at a {choices}th of each gate's level"
+    )
+
+
+def _subject_of(reading: Reading) -> str:
+    return f"{reading.evidence.task} {reading.evidence.metric}"
+
+
+_CAVEATS = (
+    _wide_margin,
+    _without_bounds,
+    _in_clusters,
+    _in_strata,
+    _fallen_parts,
+    _stopped_early,
+    _chosen,
+)
 
 
 def _own(reading: Reading) -> tuple[float, float, float]:

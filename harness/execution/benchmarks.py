@@ -1,4 +1,4 @@
-"""The items of the benchmarks, loaded once for all arms."""
+"""The items of the benchmarks, loaded once for all arms, in the order in which they will be asked."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from harness.errors import NotMeasured
+from harness.execution import stopping
 from harness.plan import Plan, PlannedTask
 from harness.protocols import BenchmarkContext, BenchmarkItems, Observer
 
@@ -35,6 +36,7 @@ def load(plan: Plan, observer: Observer) -> LoadedBenchmarks:
             not_measured[planned.name] = str(why)
             continue
         task = replace(planned.task, version=items.version)
-        loaded.append(replace(planned, task=task, samples=tuple(items.samples), source=items.source))
+        whole = replace(planned, task=task, samples=tuple(items.samples), source=items.source)
+        loaded.append(stopping.prepare(whole, plan))
         notes.extend(f"{planned.name}: {note}" for note in items.notes)
     return LoadedBenchmarks(replace(plan, benchmarks=tuple(loaded)), not_measured, tuple(notes))

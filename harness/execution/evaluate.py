@@ -38,33 +38,48 @@ class Evaluation:
     reader: Reader
     host: Host
     observer: Observer
+    estimates: list[Estimate] = field(default_factory=list)
+    """What the tasks came to that have been concluded."""
     _faults_told: set[str] = field(default_factory=set)
+    _running: dict[str, _Running] = field(default_factory=dict)
 
     def of(self, planned: PlannedTask) -> tuple[Estimate, ...]:
         """Ask and score what is not recorded yet, and record the task's estimates."""
+        self.begin(planned)
+        self.ask(planned, planned.samples)
+        return self.conclude(planned)
+
+    def begin(self, planned: PlannedTask) -> None:
+        """Record the task and its items in their order, and see what is answered already."""
         task = planned.task
         self.writer.start_task(self.run.id, task, planned.samples, planned.source)
-        self._ask(planned)
-        estimates = tuple(self._estimate(planned, metric) for metric in planned.metrics)
-        self.writer.add_estimates(self.run.id, estimates)
-        self.host.watch(
-            "harness_task_finished", {"run": self.run, "task": task, "estimates": estimates}, self._record_fault
-        )
-        return estimates
-
-    def _ask(self, planned: PlannedTask) -> None:
-        task, total = planned.task, len(planned.samples)
-        done = self.reader.done(self.run.id, task.name)
-        running = _Running()
+        running = _Running(done=self.reader.done(self.run.id, task.name))
         for metric in planned.metrics:
             running.add(metric.label, self.reader.scores(self.run.id, task.name, metric.label))
-        count = 0
-        self.observer.task_progressed(self.arm.name, task.name, count, total, running.means)
-        for chunk in _chunks(planned.samples, BATCHES_A_CHUNK * task.generation.batch_size):
-            if not done.issuperset(sample.id for sample in chunk):
+        self._running[task.name] = running
+        self._tell(planned)
+
+    def ask(self, planned: PlannedTask, samples: Sequence[Sample]) -> None:
+        """Ask and score some of the task's items."""
+        running = self._running[planned.name]
+        for chunk in _chunks(samples, BATCHES_A_CHUNK * planned.task.generation.batch_size):
+            if not running.done.issuperset(sample.id for sample in chunk):
                 self._ask_chunk(planned, chunk, running)
-            count += len(chunk)
-            self.observer.task_progressed(self.arm.name, task.name, count, total, running.means)
+            running.count += len(chunk)
+            self._tell(planned)
+
+    def conclude(self, planned: PlannedTask) -> tuple[Estimate, ...]:
+        """Record what the task came to."""
+        estimates = tuple(self._estimate(planned, metric) for metric in planned.metrics)
+        self.writer.add_estimates(self.run.id, estimates)
+        self.estimates.extend(estimates)
+        about = {"run": self.run, "task": planned.task, "estimates": estimates}
+        self.host.watch("harness_task_finished", about, self._record_fault)
+        return estimates
+
+    def _tell(self, planned: PlannedTask) -> None:
+        running = self._running[planned.name]
+        self.observer.task_progressed(self.arm.name, planned.name, running.count, len(planned.samples), running.means)
 
     def _ask_chunk(self, planned: PlannedTask, chunk: Sequence[Sample], running: _Running) -> None:
         answers = _ANSWERERS[planned.task.mode](self, planned, chunk)
@@ -100,7 +115,10 @@ class Evaluation:
 
     def _estimate(self, planned: PlannedTask, metric: Planned) -> Estimate:
         scores = self.reader.scores(self.run.id, planned.name, metric.label)
-        return compare.estimate(planned.name, metric.label, scores, metric.instance.bounds, metric.instance.aggregate)
+        clusters = {sample.id: sample.cluster for sample in planned.samples}
+        # After an early stop no plain interval holds; the comparison has one that does.
+        bounds = metric.instance.bounds if len(scores) == len(planned.samples) else None
+        return compare.estimate(planned.name, metric.label, scores, bounds, metric.instance.aggregate, clusters)
 
     def _record_fault(self, fault: Fault) -> None:
         """Each misstep once a run: a metric that raises on every chunk is one fault, not a hundred."""
@@ -118,9 +136,11 @@ _ANSWERERS: dict[str, Callable[[Evaluation, PlannedTask, Sequence[Sample]], list
 
 
 class _Running:
-    """Means so far, for the eyes only; the estimates come from the record."""
+    """How far a task is, and means so far for the eyes only; the estimates come from the record."""
 
-    def __init__(self) -> None:
+    def __init__(self, done: set[str]) -> None:
+        self.done = done
+        self.count = 0
         self._sums: dict[str, tuple[float, int]] = {}
 
     def add(self, metric: str, scores: Sequence[Score]) -> None:

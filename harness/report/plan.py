@@ -10,7 +10,7 @@ from rich.text import Text
 
 from harness.report import layout
 from harness.report.text import plain
-from harness.values import Arm, Dataset, GateRule, Origin, Ref, Suite, Task, labels
+from harness.values import Arm, Dataset, GateRule, Origin, Ref, Suite, SuiteBenchmark, Task, labels
 
 
 def plan_screen(
@@ -72,10 +72,12 @@ def _tasks(tasks: Sequence[tuple[Task, int]]) -> Table:
     return table
 
 
-def _benchmarks(benchmarks: Sequence[Ref]) -> Table:
+def _benchmarks(benchmarks: Sequence[SuiteBenchmark]) -> Table:
     grid = Table.grid(padding=(0, 2, 0, 0))
-    for ref in benchmarks:
-        grid.add_row(plain(ref.name, "bold"), plain(_options(ref), "dim"))
+    for each in benchmarks:
+        stop = f"asked until its gates are certain ({each.stop_for})" if each.stop_for else ""
+        words = ", ".join(filter(None, [_options(each.ref), stop]))
+        grid.add_row(plain(each.ref.name, "bold"), plain(words, "dim"))
     return grid
 
 

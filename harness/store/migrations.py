@@ -69,6 +69,7 @@ CREATE TABLE tasks (
     metrics TEXT NOT NULL,               -- JSON
     samples INTEGER NOT NULL,
     source TEXT NOT NULL,
+    stopping TEXT,                       -- JSON, how the asking may end early, fixed before it began
     UNIQUE (run, name)
 );
 
@@ -216,6 +217,9 @@ CREATE TABLE rulings (
     against TEXT NOT NULL,
     tier TEXT NOT NULL,
     alpha REAL NOT NULL,
+    only_below REAL,
+    max_missing REAL,
+    min_items INTEGER,
     outcome TEXT NOT NULL,
     reason TEXT NOT NULL,
     p_passed REAL,
@@ -224,6 +228,24 @@ CREATE TABLE rulings (
     items_needed INTEGER,
     PRIMARY KEY (verdict, position)
 ) WITHOUT ROWID;
+
+CREATE TABLE judgements (                -- every time that test items served a verdict, recorded or merely looked at
+    key INTEGER PRIMARY KEY,
+    decided TEXT NOT NULL,
+    suite TEXT NOT NULL,
+    candidate INTEGER NOT NULL REFERENCES runs (key),
+    outcome TEXT NOT NULL
+);
+CREATE INDEX judgements_by_suite ON judgements (suite);
+
+CREATE TABLE controls (                  -- what the rules say where nothing differs
+    key INTEGER PRIMARY KEY,
+    decided TEXT NOT NULL,
+    suite TEXT NOT NULL,
+    suite_digest TEXT NOT NULL,
+    control TEXT NOT NULL                -- JSON
+);
+CREATE INDEX controls_by_suite ON controls (suite);
 
 CREATE TABLE faults (
     key INTEGER PRIMARY KEY,

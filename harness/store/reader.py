@@ -13,11 +13,12 @@ from typing import Any, Self
 from harness.errors import UsageError
 from harness.store.codec import json_of, optional_text_of, text_of
 from harness.store.database import TIMEOUT, open_readonly, reading
-from harness.store.records import checkpoint_of, delta_of, fault_of, progress_of, ruling_of, run_of
+from harness.store.records import checkpoint_of, control_of, delta_of, fault_of, progress_of, ruling_of, run_of
 from harness.store.rows import Row, generation_of, sample_of, score_of, task_of
 from harness.values import (
     Checkpoint,
     Comparison,
+    Control,
     Fault,
     Generation,
     Item,
@@ -62,6 +63,29 @@ JOIN (SELECT sample, count(*) AS answers FROM generations WHERE task = :task GRO
 LEFT JOIN (SELECT sample, count(*) AS marks FROM scores WHERE task = :task GROUP BY sample) AS scored
     ON scored.sample = task_samples.sample
 WHERE task = :task AND answers >= attempts AND coalesce(marks, 0) >= :metrics
+"""
+
+_RELEASED = """
+SELECT runs.* FROM verdicts JOIN experiments ON experiments.id = verdicts.experiment
+JOIN verdict_runs ON verdict = verdicts.key JOIN runs ON runs.key = verdict_runs.run
+WHERE experiments.suite = ? AND verdicts.outcome = 'passed' ORDER BY verdicts.key DESC, position DESC LIMIT 1
+"""
+_JUDGED_LAST = """
+SELECT verdicts.experiment FROM verdicts JOIN experiments ON experiments.id = verdicts.experiment
+WHERE experiments.suite = ? ORDER BY verdicts.key DESC LIMIT 1
+"""
+# A checkpoint that was evaluated twice is one candidate.
+_JUDGED_BEFORE = """
+SELECT count(DISTINCT coalesce(others.adapter_sha256, json_extract(others.model, '$.weights_sha256'), others.id))
+FROM runs AS own JOIN tasks AS own_task ON own_task.run = own.key AND own_task.name = :task
+JOIN runs AS others ON others.key IN (SELECT candidate FROM judgements)
+    AND coalesce(others.adapter_sha256, json_extract(others.model, '$.weights_sha256'), others.id)
+        <> coalesce(own.adapter_sha256, json_extract(own.model, '$.weights_sha256'), own.id)
+JOIN tasks AS other_task ON other_task.run = others.key AND other_task.name = :task
+WHERE own.id = :run AND EXISTS (
+    SELECT 1 FROM task_samples AS mine JOIN task_samples AS theirs ON theirs.sample = mine.sample
+    WHERE mine.task = own_task.key AND theirs.task = other_task.key
+)
 """
 
 
@@ -153,6 +177,14 @@ class Reader:
         """One metric's scores in the samples' order, as far as they are stored."""
         return [score_of(row) for row in self._of_task(_SCORES, run_id, task, metric)]
 
+    def seconds_per_item(self, run_id: str, task: str) -> float | None:
+        """How long the model took for one item of a task in the mean, ``None`` where none is answered."""
+        if (row := self._task(run_id, task)) is None:
+            return None
+        query = "SELECT sum(seconds) / count(DISTINCT sample) AS mean FROM generations WHERE task = ?"
+        mean: float | None = next(self._rows(query, row["key"]))["mean"]
+        return mean
+
     def done(self, run_id: str, task: str) -> set[str]:
         """The samples whose answers and scores are all stored.
 
@@ -211,6 +243,27 @@ class Reader:
                 tuple(json_of(row["caveats"])),
             ),
         )
+
+    def released(self, suite: str) -> Run | None:
+        """The candidate of the last verdict of this suite that passed."""
+        row = next(self._rows(_RELEASED, suite), None)
+        return None if row is None else self._run(row)
+
+    def judged_before(self, run_id: str, task: str) -> int:
+        """How many other candidates have been judged by items that this run's task holds."""
+        with reading(self.path):
+            return int(self.db.execute(_JUDGED_BEFORE, {"run": run_id, "task": task}).fetchone()[0])
+
+    def control(self, suite: str) -> Control | None:
+        """The last A/A control of a suite."""
+        row = next(self._rows("SELECT control FROM controls WHERE suite = ? ORDER BY key DESC LIMIT 1", suite), None)
+        return None if row is None else control_of(row)
+
+    def judged_last(self, suite: str) -> list[Run]:
+        """The runs of the newest verdict on this suite, the candidate last; empty before there is one."""
+        row = next(self._rows(_JUDGED_LAST, suite), None)
+        compared = None if row is None else self.verdict(row["experiment"])
+        return [] if compared is None else list(compared[0].runs)
 
     def faults(self, experiment: str) -> list[Fault]:
         """The plugins' missteps, oldest first."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from harness.store.codec import (
 from harness.store.rows import Row
 from harness.values import (
     Checkpoint,
+    Control,
     Delta,
     Environment,
     Estimate,
@@ -31,6 +33,9 @@ from harness.values import (
     ModelFacts,
     Origin,
     Progress,
+    Rate,
+    Repeat,
+    RuleControl,
     Ruling,
     Run,
     TrainJob,
@@ -167,8 +172,8 @@ def progress_of(row: Row) -> Progress:
 
 _DELTA_NAMES = ("task", "metric", "against", "pairs", "fixed", "broken", "missing")
 _DELTA_NUMBERS = ("baseline", "candidate", "change", "low", "high", "preserved")
-_RULE_NAMES = ("task", "metric", "against", "tier")
-_RULE_NUMBERS = ("min_gain", "max_drop", "at_least", "alpha")
+_RULE_NAMES = ("task", "metric", "against", "tier", "min_items")
+_RULE_NUMBERS = ("min_gain", "max_drop", "at_least", "alpha", "only_below", "max_missing")
 
 
 def delta_row(delta: Delta) -> dict[str, Cell]:
@@ -208,6 +213,29 @@ def ruling_of(row: Row) -> Ruling:
         items=row["items"],
         items_needed=row["items_needed"],
     )
+
+
+def control_row(control: Control) -> dict[str, Cell]:
+    """Who and when in columns of their own, the whole as JSON."""
+    return {
+        "decided": control.decided,
+        "suite": control.suite,
+        "suite_digest": control.suite_digest,
+        "control": json_cell(asdict(control)),
+    }
+
+
+def control_of(row: Row) -> Control:
+    """An A/A control."""
+    value = json_of(row["control"])
+    rates = ("false_alarms", "false_passes", "passes")
+    rules = [{**each, **{name: each[name] and Rate(**each[name]) for name in rates}} for each in value["rules"]]
+    whole = {
+        **value,
+        "repeats": tuple(Repeat(**each) for each in value["repeats"]),
+        "rules": tuple(RuleControl(**each) for each in rules),
+    }
+    return Control(**whole)
 
 
 def fault_row(fault: Fault) -> dict[str, Cell]:

@@ -21,7 +21,7 @@ from harness.store.codec import (
     text_cell,
     text_of,
 )
-from harness.values import Generation, GenerationSettings, Message, Mode, Prompt, Ref, Sample, Score, Task
+from harness.values import Generation, GenerationSettings, Message, Mode, Prompt, Ref, Sample, Score, Stopping, Task
 
 Row = Mapping[str, Any]
 
@@ -120,6 +120,7 @@ def task_row(run: int, task: Task, samples: int, source: str) -> dict[str, Cell]
         "metrics": json_cell([[ref.name, dict(ref.options)] for ref in task.metrics]),
         "samples": samples,
         "source": text_cell(source),
+        "stopping": None if task.stopping is None else json_cell(fields_of(task.stopping)),
     }
 
 
@@ -133,4 +134,9 @@ def task_of(row: Row) -> Task:
         generation=GenerationSettings(**{**settings, "stop": tuple(settings["stop"])}),
         benchmark=row["benchmark"],
         version=row["version"],
+        stopping=None if row["stopping"] is None else _stopping_of(json_of(row["stopping"])),
     )
+
+
+def _stopping_of(value: Mapping[str, Any]) -> Stopping:
+    return Stopping(value["target"], value["total"], tuple(value["looks"]))

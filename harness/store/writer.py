@@ -13,6 +13,7 @@ from harness.store.codec import Cell, json_cell, optional_text_cell, text_cell
 from harness.store.database import TIMEOUT, now, open_database, transaction
 from harness.store.records import (
     checkpoint_row,
+    control_row,
     delta_row,
     estimate_row,
     facts_row,
@@ -26,6 +27,7 @@ from harness.store.rows import Row, generation_row, place_row, sample_row, score
 from harness.values import (
     Checkpoint,
     Comparison,
+    Control,
     Estimate,
     Fault,
     Generation,
@@ -239,6 +241,22 @@ class Writer:
             self._insert_in_order("verdict_runs", key, ({"run": self._run(run.id)} for run in comparison.runs))
             self._insert_in_order("comparisons", key, map(delta_row, comparison.deltas))
             self._insert_in_order("rulings", key, map(ruling_row, verdict.rulings))
+
+    def add_judgement(self, candidate: Run, verdict: Verdict) -> None:
+        """Record that this candidate's items have served a verdict, whoever asked for it."""
+        with transaction(self.db, self.path):
+            row = {
+                "decided": now(),
+                "suite": candidate.suite,
+                "candidate": self._run(candidate.id),
+                "outcome": verdict.outcome,
+            }
+            self.db.table("judgements").insert(row)
+
+    def add_control(self, control: Control) -> None:
+        """Record an A/A control; the last one of a suite stands beside its verdicts."""
+        with transaction(self.db, self.path):
+            self.db.table("controls").insert(control_row(control))
 
     def add_fault(self, experiment: str, run_id: str | None, fault: Fault) -> None:
         """Record a plugin's misstep."""

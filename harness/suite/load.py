@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from harness.values import (
     PromptedBaseline,
     Ref,
     Suite,
+    SuiteBenchmark,
     SuiteTask,
 )
 
@@ -127,6 +128,7 @@ def _keys_at(where: tuple[str | int, ...]) -> list[str]:
         ("prompted",): schema.Prompted,
         ("tasks",): schema.Task,
         ("tasks", "generation"): schema.Generation,
+        ("benchmarks",): schema.Benchmark,
         ("gates",): schema.Gate,
     }
     place = tuple(part for part in where if isinstance(part, str))
@@ -136,6 +138,7 @@ def _keys_at(where: tuple[str | int, ...]) -> list[str]:
 def _suite(parsed: schema.SuiteFile, path: Path, text: str, content: Mapping[str, Any], lines: Lines) -> Suite:
     folder = path.parent
     prompted = parsed.prompted
+    rules, lines = _rules(parsed.gates, lines)
     return Suite(
         name=parsed.suite,
         path=path,
@@ -147,8 +150,8 @@ def _suite(parsed: schema.SuiteFile, path: Path, text: str, content: Mapping[str
         prompted=PromptedBaseline(prompted.system, prompted.few_shot) if prompted else None,
         trainer=_ref(parsed.trainer) if parsed.trainer else None,
         tasks=tuple(_task(task, parsed) for task in parsed.tasks),
-        benchmarks=tuple(_ref(each) for each in parsed.benchmarks),
-        gates=tuple(_rule(gate) for gate in parsed.gates),
+        benchmarks=tuple(_benchmark(each) for each in parsed.benchmarks),
+        gates=rules,
         batch_size=parsed.batch_size,
         lines=lines,
     )
@@ -179,15 +182,38 @@ def _task(task: schema.Task, suite: schema.SuiteFile) -> SuiteTask:
     )
 
 
-def _rule(gate: schema.Gate) -> GateRule:
-    return GateRule(
+def _benchmark(benchmark: schema.Benchmark) -> SuiteBenchmark:
+    return SuiteBenchmark(_ref(benchmark), (benchmark.target or "population") if benchmark.stop else None)
+
+
+def _rules(gates: Sequence[schema.Gate], lines: Lines) -> tuple[tuple[GateRule, ...], Lines]:
+    """The rules with their lines: a gate that limits points and share at once is two rules."""
+    found: list[GateRule] = []
+    moved = {where: line for where, line in lines.items() if where[0] != "gates" or len(where) == 1}
+    for index, gate in enumerate(gates):
+        for rule in _rules_of(gate):
+            own = {where: line for where, line in lines.items() if where[:2] == ("gates", index)}
+            moved |= {("gates", len(found), *where[2:]): line for where, line in own.items()}
+            found.append(rule)
+    return tuple(found), moved
+
+
+def _rules_of(gate: schema.Gate) -> list[GateRule]:
+    plain = GateRule(
         task=gate.task or gate.benchmark or "",
         metric=gate.metric,
-        min_gain=gate.min_gain,
-        max_drop=None if gate.max_drop is None else float(gate.max_drop),
-        relative=gate.relative,
-        at_least=gate.at_least,
         against=gate.against,
         tier=gate.tier,
         alpha=gate.alpha,
+        max_missing=gate.max_missing,
+        min_items=gate.min_items,
     )
+    if gate.min_gain is not None or gate.at_least is not None:
+        return [dataclasses.replace(plain, min_gain=gate.min_gain, at_least=gate.at_least)]
+    rules = []
+    if gate.max_drop is not None:
+        rules.append(dataclasses.replace(plain, max_drop=float(gate.max_drop), relative=gate.relative))
+    if gate.max_relative_drop is not None:
+        share, guard = float(gate.max_relative_drop), gate.relative_guard_below
+        rules.append(dataclasses.replace(plain, max_drop=share, relative=True, only_below=guard))
+    return rules

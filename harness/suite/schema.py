@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
-from harness.values import Mode, Tier
+from harness.values import Mode, Target, Tier
 
 
 class _Strict(BaseModel):
@@ -38,6 +38,20 @@ class _Share(float):
     """A share of the baseline's score, written with a per cent sign."""
 
 
+class Benchmark(Plugin):
+    """A benchmark with its own options, and how far it is asked."""
+
+    stop: Literal["when_certain"] | None = None
+    target: Target | None = None
+
+    @model_validator(mode="after")
+    def _target_of_a_stop(self) -> Benchmark:
+        if self.target is not None and self.stop is None:
+            raise ValueError("target says what an early stop is about; add 'stop: when_certain' or leave it out")
+        return self
+
+
+BenchmarkField = Annotated[Benchmark, BeforeValidator(_plugin)]
 PluginField = Annotated[Plugin, BeforeValidator(_plugin)]
 Probability = Annotated[float, Field(gt=0, lt=0.5)]
 
@@ -89,20 +103,29 @@ class Gate(_Strict):
     metric: str | None = None
     min_gain: Annotated[float, Field(ge=0)] | None = None
     max_drop: Annotated[Any, BeforeValidator(_percent)] = None
+    max_relative_drop: Annotated[Any, BeforeValidator(_percent)] = None
+    relative_guard_below: float | None = None
     at_least: float | None = None
-    against: Literal["base", "prompted"] = "base"
+    against: str = "base"
     tier: Tier = "critical"
     alpha: Probability = 0.05
+    max_missing: Annotated[float, Field(ge=0, lt=1)] | None = None
+    min_items: PositiveInt | None = None
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Gate:
         if (self.task is None) == (self.benchmark is None):
             raise ValueError("a gate names one of task and benchmark")
-        demands = [self.min_gain, self.max_drop, self.at_least]
-        if sum(demand is not None for demand in demands) != 1:
+        drops = self.max_drop is not None or self.max_relative_drop is not None
+        if [self.min_gain is not None, drops, self.at_least is not None].count(True) != 1:
             raise ValueError("a gate has exactly one of min_gain, max_drop and at_least")
-        if self.max_drop is not None:
-            _check_margin(self.max_drop)
+        for name in ("max_drop", "max_relative_drop"):
+            if getattr(self, name) is not None:
+                _check_margin(name, getattr(self, name))
+        if self.max_relative_drop is not None and self.relative:
+            raise ValueError("max_drop with a per cent sign and max_relative_drop are two limits of one kind; keep one")
+        if self.relative_guard_below is not None and self.max_relative_drop is None:
+            raise ValueError("relative_guard_below needs max_relative_drop, which it switches off for good baselines")
         return self
 
     @property
@@ -122,7 +145,7 @@ class SuiteFile(_Strict):
     prompted: Prompted | None = None
     trainer: Annotated[Plugin | None, BeforeValidator(_plugin)] = None
     tasks: list[Task] = []
-    benchmarks: list[PluginField] = []
+    benchmarks: list[BenchmarkField] = []
     gates: list[Gate] = []
 
     @model_validator(mode="after")
@@ -132,8 +155,10 @@ class SuiteFile(_Strict):
         return self
 
 
-def _check_margin(margin: object) -> None:
+def _check_margin(name: str, margin: object) -> None:
     if isinstance(margin, bool) or not isinstance(margin, int | float):
-        raise ValueError(f"max_drop is points as 0.05, or a share of the baseline's score as 5%, not {margin!r}")
+        kinds = "points as 0.05, or a share of the baseline's score as 5%" if name == "max_drop" else "a share as 0.05"
+        raise ValueError(f"{name} is {kinds}, not {margin!r}")
     if not 0 < margin < 1:
-        raise ValueError(f"max_drop {margin:g} is not between 0 and 1; write 0.05 for 5 points or 5% for a share")
+        remedy = "; write 0.05 for 5 points or 5% for a share" if name == "max_drop" else ""
+        raise ValueError(f"{name} {margin:g} is not between 0 and 1{remedy}")

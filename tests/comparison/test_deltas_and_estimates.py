@@ -8,7 +8,8 @@ from collections.abc import Sequence
 import pytest
 
 from harness.comparison.compare import delta, estimate
-from harness.values import Pair, Score
+from harness.comparison.evidence import Evidence
+from harness.values import Delta, Pair, Score
 
 
 def mean(scores: Sequence[Score]) -> float:
@@ -18,6 +19,10 @@ def mean(scores: Sequence[Score]) -> float:
 
 def scores(*values: float | None) -> list[Score]:
     return [Score(f"s{index}", value) for index, value in enumerate(values)]
+
+
+def compared(both: Sequence[Pair], higher_is_better: bool, bounds: tuple[float, float] | None) -> Delta:
+    return delta(Evidence("t", "m", "base", tuple(both), higher_is_better, bounds))
 
 
 def pairs(*both: tuple[float | None, float | None]) -> list[Pair]:
@@ -54,13 +59,13 @@ def test_metrics_without_bounds_or_that_break_them_get_no_interval() -> None:
     assert estimate("t", "m", scores(3.0, 40.0), None, mean).low is None
     assert estimate("t", "m", scores(3.0, 40.0), (0.0, math.inf), mean).low is None
     assert estimate("t", "m", scores(0.3, 40.0), (0.0, 1.0), mean).low is None
-    assert delta("t", "m", "base", pairs((3.0, 4.0), (2.0, 1.0)), True, None).low is None
-    assert delta("t", "m", "base", pairs((1.0, 1.5)), True, (0.0, 1.0)).low is None
+    assert compared(pairs((3.0, 4.0), (2.0, 1.0)), True, None).low is None
+    assert compared(pairs((1.0, 1.5)), True, (0.0, 1.0)).low is None
 
 
 def test_fixed_and_broken_are_counted_and_never_netted() -> None:
     both = pairs((0, 1), (1, 0), (0, 1), (1, 1), (0, 0), (None, 1), (1, None))
-    found = delta("t", "m", "base", both, True, (0.0, 1.0))
+    found = compared(both, True, (0.0, 1.0))
     assert (found.fixed, found.broken, found.pairs, found.missing) == (2, 1, 5, 2)
     assert (found.baseline, found.candidate) == (0.4, 0.6)
     assert found.change == pytest.approx(0.2)
@@ -73,24 +78,24 @@ def test_fixed_and_broken_are_counted_and_never_netted() -> None:
 def test_up_is_better_also_where_lower_scores_are() -> None:
     right = pairs(*[(1, 1)] * 30, *[(0, 1)] * 8, *[(1, 0)] * 2)
     wrong = [Pair(pair.sample_id, 1 - (pair.baseline or 0), 1 - (pair.candidate or 0)) for pair in right]
-    up, down = delta("t", "m", "base", right, True, (0.0, 1.0)), delta("t", "m", "base", wrong, False, (0.0, 1.0))
+    up, down = compared(right, True, (0.0, 1.0)), compared(wrong, False, (0.0, 1.0))
     assert down.baseline == pytest.approx(0.2)
     assert (up.change, up.fixed, up.broken, up.preserved) == (down.change, down.fixed, down.broken, down.preserved)
     assert (up.low, up.high) == pytest.approx((down.low, down.high))
 
 
 def test_nothing_to_compare_is_none_and_not_zero() -> None:
-    found = delta("t", "m", "base", pairs((None, 1.0)), True, (0.0, 1.0))
+    found = compared(pairs((None, 1.0)), True, (0.0, 1.0))
     assert (found.change, found.low, found.high, found.baseline, found.preserved) == (None,) * 5
     assert (found.pairs, found.missing) == (0, 1)
-    assert delta("t", "m", "base", [], True, (0.0, 1.0)).change is None
+    assert compared([], True, (0.0, 1.0)).change is None
 
 
 def test_a_baseline_without_a_right_answer_preserves_nothing_that_could_be_counted() -> None:
-    assert delta("t", "m", "base", pairs((0, 1), (0.5, 1)), True, (0.0, 1.0)).preserved is None
+    assert compared(pairs((0, 1), (0.5, 1)), True, (0.0, 1.0)).preserved is None
 
 
 def test_no_flips_at_all_is_still_a_range() -> None:
-    found = delta("t", "m", "base", pairs(*[(1, 1)] * 100), True, (0.0, 1.0))
+    found = compared(pairs(*[(1, 1)] * 100), True, (0.0, 1.0))
     assert found.change == 0
     assert found.low == pytest.approx(-0.0377, abs=1e-3)

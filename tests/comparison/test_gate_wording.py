@@ -116,7 +116,8 @@ def test_the_verdict_names_the_rules_that_decided_it() -> None:
     [
         (
             "cluster",
-            "mmlu acc: 200 items lie in 4 clusters but are tested as independent facts; its level is not certified",
+            "mmlu acc: its items come in groups, as good as 4 of equal size: not certified below 200, since a few "
+            "broken groups may not have been drawn",
         ),
         ("stratum", "mmlu acc: the claim is about these 4 parts in this mix, not about new ones"),
     ],

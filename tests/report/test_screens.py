@@ -22,6 +22,7 @@ from harness.values import (
     Ref,
     Sample,
     Suite,
+    SuiteBenchmark,
     SuiteTask,
     Task,
 )
@@ -147,7 +148,11 @@ def test_a_plan_is_as_stored() -> None:
         prompted=PromptedBaseline("Turn the ticket into JSON.", 3),
         trainer=Ref("lora", {"r": 8, "lora_alpha": 16, "learning_rate": 0.002}),
         tasks=(SuiteTask("tickets", "test", "generate", metrics, GenerationSettings(64)),),
-        benchmarks=(Ref("mmlu", {"num_fewshot": 5, "limit": 200}), Ref("hellaswag", {"limit": 200}), Ref("canary")),
+        benchmarks=(
+            SuiteBenchmark(Ref("mmlu", {"num_fewshot": 5, "limit": 200}), stop_for="population"),
+            SuiteBenchmark(Ref("hellaswag", {"limit": 200})),
+            SuiteBenchmark(Ref("canary")),
+        ),
         gates=(),
     )
     screen = plan_screen(

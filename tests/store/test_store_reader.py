@@ -174,6 +174,17 @@ def test_pairs_name_the_samples_that_one_run_lacks(path: Path, writer: Writer) -
         assert reader.pairs(base.id, tuned.id, "tickets", "no metric")[0] == Pair("s00001", None, None)
 
 
+def test_the_time_of_an_item_is_that_of_all_its_answers(path: Path, writer: Writer) -> None:
+    samples = [sample(n) for n in range(3)]
+    header = started(writer, samples)
+    with Reader(path) as reader:
+        assert reader.seconds_per_item(header.id, "tickets") is None
+        answers = [generation(each.id, attempt) for each in samples[:2] for attempt in range(4)]
+        writer.add_batch(header.id, "tickets", answers, {})
+        assert reader.seconds_per_item(header.id, "tickets") == 4 * 0.25
+        assert reader.seconds_per_item(header.id, "nothing") is None
+
+
 def test_a_training_is_told_from_start_to_end(path: Path, writer: Writer, three_arms: str) -> None:
     job = TrainJob(three_arms, ModelRef("m"), Ref("lora", {"r": 8}), Path("t.jsonl"), None, path.parent / "out", 7)
     nan = Progress(2, 9, 0.5, float("nan"), None, 1e-3, 2.5, "diverged")
