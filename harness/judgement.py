@@ -99,6 +99,8 @@ class Judgement:
             why_not = why_not or _no_run(rule)
         elif task is None:
             why_not = why_not or f"the candidate's run has no task {rule.task!r}"
+        elif all(each.name != rule.task for each in self.reader.tasks(baseline.id)):
+            why_not = why_not or f"{baseline.id} has no task {rule.task!r}"
         metrics = dict(self._metrics(task)) if task else {}
         metric = metrics.get(rule.metric or "")
         if task and metric is None:

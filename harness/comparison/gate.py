@@ -36,8 +36,11 @@ def decide(rules: Sequence[GateRule], evidence: Callable[[GateRule], Evidence]) 
 def is_certain(rule: GateRule, evidence: Evidence, rules: int) -> bool:
     """Whether the rule, one of so many, is passed or failed by this evidence whatever the other rules turn out to be.
 
-    Where Holm will weigh the rule, it is failed for certain at its part of the level.
+    Where Holm will weigh the rule, it is failed for certain at its part of the level. A rule that cannot be measured is
+    certain to stay so.
     """
+    if evidence.why_not is not None:
+        return True
     reading = read(rule, evidence, rules)
     if reading.p_passed is None or reading.p_failed is None:
         return False
