@@ -196,7 +196,7 @@ def _stopped_early(reading: Reading) -> str | None:
     if stopping.target == "this_benchmark":
         return f"{asked}; the claim is about the score of this whole benchmark, and could be read at any time"
     look = stopping.looks.index(reading.asked) + 1
-    leans = ", and a value after an early stop leans away from the limit" if early else ""
+    leans = ", and a value after an early stop leans away from the limit" if reading.asked < stopping.total else ""
     return f"{asked}, at look {look} of {len(stopping.looks)}; the ranges hold at these looks and at no others{leans}"
 
 
