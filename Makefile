@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-TOPICS := startup memory scoring kills demo
+TOPICS := startup levels memory scoring kills demo
 
 .PHONY: demo test check bench clean
 

@@ -11,7 +11,7 @@ from harness.comparison import clusters
 from harness.comparison.evidence import Evidence, Question, Sides, as_scheduled, change, why_no_question
 from harness.comparison.power import items_needed_at_spread, items_to_show
 from harness.comparison.strata import fallen
-from harness.comparison.trial import Trial
+from harness.comparison.trial import Trial, level_passed
 from harness.values import GateRule
 
 FIVE_POINTS = 0.05
@@ -105,7 +105,9 @@ def read(rule: GateRule, evidence: Evidence, rules: int = 1) -> Reading:
         are_flips=rule.at_least is None and _are_flips(change(trial.both)),
         effective_clusters=groups,
         flagged=fallen(rule, evidence),
-        items_needed=_items_to_tell(rule, asked, len(evidence.pairs)),
+        items_needed=_items_to_tell(
+            rule, asked, len(evidence.pairs), (level_passed(rule, evidence), rule.alpha / rules)
+        ),
         five_points=_items_for_five_points(rule, trial.both),
         has_bounds=asked.bounds is not None,
     )
@@ -122,11 +124,12 @@ def _are_flips(asked: Question) -> bool:
     return bool(np.isin(asked.observed / asked.bounds[1], (-1.0, 0.0, 1.0)).all())
 
 
-def _items_to_tell(rule: GateRule, asked: Question, were_asked: int) -> int | None:
+def _items_to_tell(rule: GateRule, asked: Question, were_asked: int, levels: tuple[float, float]) -> int | None:
+    """``levels``: what a pass and what a failure among the suite's rules must reach."""
     mean, null = float(asked.observed.mean()), asked.null
     # A drop is planned for no change at best: a lucky sample is no reason to promise less.
     truth = min(mean, asked.even) if asked.even is not None and min(asked.even, mean) > null else mean
-    items = _items(asked, truth, rule)
+    items = _items(asked, truth, rule, levels[0] if truth > null else levels[1])
     return items if items is not None and items > were_asked else None
 
 
@@ -135,15 +138,15 @@ def _items_for_five_points(rule: GateRule, both: Sides) -> int | None:
         return None
     width = both.bounds[1] - both.bounds[0]
     asked = change(both, given_back=FIVE_POINTS) if rule.relative else change(both, null=-FIVE_POINTS * width)
-    return None if asked.even is None else _items(asked, asked.even, rule)
+    return None if asked.even is None else _items(asked, asked.even, rule, rule.alpha)
 
 
-def _items(asked: Question, truth: float, rule: GateRule) -> int | None:
+def _items(asked: Question, truth: float, rule: GateRule, alpha: float) -> int | None:
     """Items that would show on which side of the null the truth lies."""
     side = 1 if truth > asked.null else -1
     if asked.bounds is not None and rule.at_least is None and not rule.relative and _are_flips(asked):
         unit = asked.bounds[1]
         discordance = max(float(np.abs(asked.observed).mean()), abs(truth)) / unit
-        return items_to_show(side * asked.null / unit, side * truth / unit, discordance, rule.alpha)
+        return items_to_show(side * asked.null / unit, side * truth / unit, discordance, alpha)
     room = math.inf if asked.bounds is None else side * (truth - asked.bounds[0 if side > 0 else 1])
-    return items_needed_at_spread(abs(truth - asked.null), float(asked.observed.var()), room, rule.alpha)
+    return items_needed_at_spread(abs(truth - asked.null), float(asked.observed.var()), room, alpha)

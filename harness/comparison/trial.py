@@ -148,13 +148,18 @@ def _guard(rule: GateRule, evidence: Evidence) -> Question | None:
     return level(as_array(pair.baseline for pair in evidence.pairs), rule.only_below, finite(evidence.bounds))
 
 
+def level_passed(rule: GateRule, evidence: Evidence) -> float:
+    """What is left of the rule's level for one of its chances to pass, all looks together."""
+    return rule.alpha / evidence.choices / (1 if rule.only_below is None else 2)
+
+
 def _levels(rule: GateRule, evidence: Evidence, rules: int) -> Levels:
     """The levels for this evidence.
 
     A rule that can be met in two ways gives each half, and a candidate that is the best of k has had k chances. With
     looks, *failed* cannot wait for Holm, which needs every rule's final p-value: each rule gets its part beforehand.
     """
-    alpha = rule.alpha / evidence.choices / (1 if rule.only_below is None else 2)
+    alpha = level_passed(rule, evidence)
     looks = evidence.stopping is not None and evidence.stopping.target == "population"
     return Levels(level_at(evidence, alpha), level_at(evidence, rule.alpha / rules) if looks else None)
 

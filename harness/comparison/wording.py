@@ -9,6 +9,8 @@ from harness.comparison.clusters import CERTIFIED, NEEDED
 from harness.comparison.reading import FIVE_POINTS, Reading
 from harness.values import Outcome, Ruling
 
+_NEARLY_0 = 0.0005
+
 _MOST_NAMED = 5
 """Parts of a benchmark in one sentence."""
 
@@ -284,7 +286,9 @@ class _Numbers:
         return 100 * number if self._percent else number
 
     def _tells(self, digits: int, ends: Sequence[float]) -> bool:
-        return all(round(each, digits) != round(abs(self._limit), digits) for each in ends)
+        """Whether no end is taken for the limit, nor for 0 unless it is very near."""
+        shown = [(each, round(each, digits)) for each in ends]
+        return all(short != round(abs(self._limit), digits) and (short or each < _NEARLY_0) for each, short in shown)
 
     def _text(self, number: float, digits: int) -> str:
         # Adding 0 turns a rounded -0.0 into 0.0.
