@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from harness import experiment
 from harness.comparison import swaps
-from harness.comparison.gate import Evidence
+from harness.comparison.evidence import Evidence, why_no_question
 from harness.errors import UsageError
 from harness.execution.arms import now
 from harness.experiment import Setting
@@ -82,11 +82,14 @@ def _rules(plan: Plan, sources: Sequence[Judgement], count: int) -> tuple[list[R
     found: list[RuleControl] = []
     not_controlled: dict[str, str] = {}
     for index, rule in enumerate(plan.gates):
-        measured = [(judged, evidence) for judged in sources for evidence in _evidence(judged, rule)]
+        found_for = [(judged, _evidence(judged, rule)) for judged in sources]
+        measured = [(judged, evidence) for judged, evidence in found_for if why_no_question(rule, evidence) is None]
         if rule.at_least is not None:
             not_controlled[str(rule)] = "it is about one run, which has no label to swap"
         elif not measured:
-            not_controlled[str(rule)] = "no two recorded runs have scores for it"
+            not_controlled[str(rule)] = why_no_question(rule, found_for[0][1]) or "nothing was measured"
+        elif measured[0][1].bounds is None:
+            not_controlled[str(rule)] = "its metric has no bounds, so no model at the limit can be made"
         else:
             # The first source is the newest verdict; another takes its place only where nothing flips there.
             judged, evidence = max(measured, key=lambda each: swaps.flipped(each[1]) > 0)
@@ -94,15 +97,8 @@ def _rules(plan: Plan, sources: Sequence[Judgement], count: int) -> tuple[list[R
     return found, not_controlled
 
 
-def _evidence(judged: Judgement, rule: GateRule) -> Iterator[Evidence]:
-    against = rule.against if rule.against in judged.baselines else "base"
-    evidence = judged.evidence(replace(rule, against=against))
-    if (
-        evidence.why_not is None
-        and evidence.bounds is not None
-        and any(pair.baseline is not None and pair.candidate is not None for pair in evidence.pairs)
-    ):
-        yield evidence
+def _evidence(judged: Judgement, rule: GateRule) -> Evidence:
+    return judged.evidence(replace(rule, against=rule.against if rule.against in judged.baselines else "base"))
 
 
 def _controlled(rule: GateRule, judged: Judgement, evidence: Evidence, count: int, seed: int) -> RuleControl:

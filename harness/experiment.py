@@ -74,7 +74,7 @@ def evaluate(plan: Plan, setting: Setting, arm: Arm) -> Run:
 
 @contextlib.contextmanager
 def _session(plan: Plan, setting: Setting, what: str) -> Iterator[Session]:
-    elsewhere = _elsewhere(plan, setting)
+    elsewhere = _elsewhere(plan, setting) if what == "run" else {}
     loaded = benchmarks.load(plan, setting.observer)
     setting.observer.stage(f"opening {plan.suite.model.name}")
     backend: Backend = plan.backend.instance

@@ -20,26 +20,19 @@ from harness.values import RELEASE, Comparison, Delta, GateRule, Pair, Ref, Run,
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A candidate that is the best of several on one task, and what keeps its verdict on that task honest."""
+    """A candidate that is the best of several, and what keeps its verdict honest."""
 
     task: str
     among: int
     on_fresh_items: bool
-    """Whether the choice was made on one half of the items and the verdict rests on the other; else on a part of the
-    level."""
-
-    def keeps(self, task: str, sample_id: str) -> bool:
-        """Whether a verdict on the chosen may rest on this sample."""
-        return not (task == self.task and self.on_fresh_items) or not serves_choosing(sample_id)
-
-    def choices(self, task: str) -> int:
-        """By how many chances the level of a gate on this task is divided."""
-        return 1 if task != self.task or self.on_fresh_items else self.among
+    """Whether the choice was made on one half of the items and the verdict rests on the other; else each gate is held
+    to a part of its level, whatever its task: two tasks may ask the same items."""
 
 
-def serves_choosing(sample_id: str) -> bool:
-    """The half of the items that choosing may look at: by the items' own digests, so that it is always the same."""
-    return int(digest(["choosing", sample_id])[:8], 16) % 2 == 0
+def serves_choosing(pair: Pair) -> bool:
+    """The half of the items that choosing may look at: by digest, so that it is always the same, groups undivided."""
+    name = ["sample", pair.sample_id] if pair.cluster is None else ["cluster", pair.cluster]
+    return int(digest(["choosing", *name])[:8], 16) % 2 == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +50,19 @@ class Judgement:
     def comparison(self) -> Comparison:
         """Every metric that both sides have, for every baseline."""
         runs = (*{run.id: run for run in self.baselines.values()}.values(), self.candidate)
-        benchmarks = tuple(task.name for task in self._tasks() if task.benchmark)
+        benchmarks = tuple(task.name for task in self.tasks() if task.benchmark)
         return Comparison(self.candidate.experiment, runs, tuple(self._deltas()), benchmarks)
 
     def verdict(self, rules: Sequence[GateRule]) -> Verdict:
         """What the rules say; a rule without a metric is about the task's first."""
         verdict = gate.decide(self.settled(rules), self.evidence)
-        further = (*self._about_the_choice(), *self._often_used(), *self._last_control())
+        further = (*self._about_the_choice(), *self._often_used(), *self._other_versions(), *self._last_control())
         return replace(verdict, caveats=(*verdict.caveats, *further))
 
-    def observed(self, rule: GateRule, only: Callable[[str], bool]) -> float:
+    def observed(self, rule: GateRule, only: Callable[[Pair], bool]) -> float:
         """The mean change that a rule speaks of over some of the items, up is better; for choosing, not for judging."""
         evidence = self.evidence(self._settled(rule))
-        kept = tuple(pair for pair in evidence.pairs if only(pair.sample_id))
+        kept = tuple(pair for pair in evidence.pairs if only(pair))
         change = delta(replace(evidence, pairs=kept, stopping=None)).change
         return -math.inf if change is None else change
 
@@ -81,10 +74,11 @@ class Judgement:
     def _deltas(self) -> Iterator[Delta]:
         for arm, baseline in self.baselines.items():
             asked = {task.name for task in self.reader.tasks(baseline.id)}
-            for task in self._tasks():
+            for task in self.tasks():
                 if task.name in asked:
                     for label, metric in self._metrics(task):
-                        yield delta(self._measured(task, label, metric, arm, baseline))
+                        if self._why_not_comparable(task, label, baseline) is None:
+                            yield delta(self._measured(task, label, metric, arm, baseline))
 
     def settled(self, rules: Sequence[GateRule]) -> Sequence[GateRule]:
         """The rules with the metric filled in where they name none."""
@@ -94,7 +88,7 @@ class Judgement:
         """The pairs that a settled rule is about, or why there are none."""
         baseline = self.baselines.get(rule.against)
         why_not = self._why_not_measured(rule.task, baseline)
-        task = next((task for task in self._tasks() if task.name == rule.task), None)
+        task = next((task for task in self.tasks() if task.name == rule.task), None)
         if baseline is None:
             why_not = why_not or _no_run(rule)
         elif task is None:
@@ -105,9 +99,15 @@ class Judgement:
         metric = metrics.get(rule.metric or "")
         if task and metric is None:
             why_not = why_not or f"the recorded {rule.task} has no metric {rule.metric!r}"
+        if task and baseline:
+            why_not = why_not or self._why_not_comparable(task, rule.metric or "", baseline)
         if why_not or task is None or baseline is None or metric is None:
             return gate.Evidence(rule.task, rule.metric or "", rule.against, (), True, (0.0, 1.0), why_not)
-        return self._measured(task, rule.metric or "", metric, rule.against, baseline)
+        measured = self._measured(task, rule.metric or "", metric, rule.against, baseline)
+        if rule.at_least is None:
+            return measured
+        own = set(self.reader.order(self.candidate.id, task.name))  # it is about the candidate's items alone
+        return replace(measured, pairs=tuple(pair for pair in measured.pairs if pair.sample_id in own))
 
     def _measured(self, task: Task, label: str, metric: Metric, against: str, baseline: Run) -> gate.Evidence:
         return gate.Evidence(
@@ -118,19 +118,19 @@ class Judgement:
             metric.higher_is_better,
             metric.bounds,
             stopping=task.stopping,
-            choices=self.choice.choices(task.name) if self.choice else 1,
+            choices=self.choice.among if self.choice and not self.choice.on_fresh_items else 1,
         )
 
     def _pairs(self, task: Task, label: str, baseline: Run) -> tuple[Pair, ...]:
         """Every item asked; where the asking could end early, those that both runs have answered, in their order."""
         pairs = tuple(self.reader.pairs(baseline.id, self.candidate.id, task.name, label))
-        if self.choice:
-            pairs = tuple(pair for pair in pairs if self.choice.keeps(task.name, pair.sample_id))
+        if self.choice and self.choice.on_fresh_items and task.benchmark is None:
+            pairs = tuple(pair for pair in pairs if not serves_choosing(pair))
         if task.stopping is None:
             return pairs
         both = self.reader.done(baseline.id, task.name) & self.reader.done(self.candidate.id, task.name)
         found = {pair.sample_id: pair for pair in pairs}
-        order = (sample.id for sample in self.reader.samples(self.candidate.id, task.name))
+        order = self.reader.order(self.candidate.id, task.name)
         return tuple(found[each] for each in itertools.takewhile(both.__contains__, order))
 
     def _last_control(self) -> Iterator[str]:
@@ -142,15 +142,34 @@ class Judgement:
         if self.choice and self.choice.on_fresh_items:
             yield (
                 f"the candidate is the best of {self.choice.among} on one half of {self.choice.task}'s items, and the "
-                "verdict rests on the other half"
+                "gates of the suite's own tasks rest on the other half"
             )
 
     def _often_used(self) -> Iterator[str]:
         """A test set that has judged many candidates has begun to choose them."""
-        for task in self._tasks():
+        for task in self.tasks():
             if task.benchmark is None and (others := self.reader.judged_before(self.candidate.id, task.name)):
                 times = "one other candidate" if others == 1 else f"{others} other candidates"
                 yield f"{task.name}: these items have judged {times}; the best of many looks better than it is"
+
+    def _why_not_comparable(self, task: Task, label: str, baseline: Run) -> str | None:
+        """Why two scores of one name are not on one scale."""
+        other = next(each for each in self.reader.tasks(baseline.id) if each.name == task.name)
+        ours = dict(zip(labels(task.metrics), task.metrics, strict=True)).get(label)
+        theirs = dict(zip(labels(other.metrics), other.metrics, strict=True)).get(label)
+        if theirs != ours:
+            return f"{baseline.id} has no {ours}, and its {theirs or 'other metrics'} are another scale"
+        if other.version != task.version:
+            return f"{baseline.id} was asked {task.name} {other.version}, the candidate {task.version}"
+        return None
+
+    def _other_versions(self) -> Iterator[str]:
+        """Plugins that scored the baseline and the candidate in different versions."""
+        for baseline in self.baselines.values():
+            for plugin, origin in baseline.origins.items():
+                ours = self.candidate.origins.get(plugin)
+                if ours is not None and ours != origin:
+                    yield f"{plugin}: {baseline.id} was measured with {origin}, the candidate with {ours}"
 
     def _why_not_measured(self, task: str, baseline: Run | None) -> str | None:
         """What the runs say themselves of a benchmark that could not be had."""
@@ -160,10 +179,11 @@ class Judgement:
     def _settled(self, rule: GateRule) -> GateRule:
         if rule.metric is not None:
             return rule
-        task = next((task for task in self._tasks() if task.name == rule.task), None)
+        task = next((task for task in self.tasks() if task.name == rule.task), None)
         return replace(rule, metric=labels(task.metrics)[0]) if task else rule
 
-    def _tasks(self) -> Sequence[Task]:
+    def tasks(self) -> Sequence[Task]:
+        """What the candidate was asked."""
         return self.reader.tasks(self.candidate.id)
 
     def _metrics(self, task: Task) -> Iterator[tuple[str, Metric]]:
@@ -182,12 +202,16 @@ def best_of(judgements: Sequence[Judgement], rules: Sequence[GateRule], *, on_fr
     """The candidate with the largest change on what the first gate asks, prepared for a verdict that pays for choosing.
 
     Choosing among k by the scores that also judge gives chance k tries: the verdict rests on items that had no part in
-    the choice, or each gate of that task is held to a k-th of its level (Bonferroni). Gates of other tasks owe nothing:
-    their items had no part in it either.
+    the choice, or each gate is held to a k-th of its level (Bonferroni).
     """
     first = next((rule for rule in rules if rule.at_least is None), None)
     if first is None:
         raise UsageError("no gate compares runs, so there is nothing to choose by", remedy="add min_gain or max_drop")
+    if on_fresh_items and any(task.benchmark for task in judgements[0].tasks() if task.name == first.task):
+        raise UsageError(
+            f"the first gate is on the benchmark {first.task}, which is asked as a whole",
+            remedy="put a gate on a task of yours first, or use --pay correction",
+        )
     only = serves_choosing if on_fresh_items else lambda _: True
     best = max(judgements, key=lambda each: each.observed(first, only))
     return replace(best, choice=Choice(first.task, len(judgements), on_fresh_items))
@@ -208,12 +232,17 @@ def stand_ins(reader: Reader, baseline: Run) -> dict[str, Run]:
     return chosen
 
 
-def recorded_baselines(reader: Reader, suite: str, rules: Iterable[GateRule]) -> dict[str, Run]:
-    """The recorded runs that rules name: an id must be there and finished, a release may not exist yet."""
+def recorded_baselines(
+    reader: Reader, suite: str, rules: Iterable[GateRule], candidate: Run | None = None
+) -> dict[str, Run]:
+    """The recorded runs that rules name: an id must be there and finished, a release may not exist yet.
+
+    The ``candidate``, where it is known already, is not its own release.
+    """
     found: dict[str, Run] = {}
     for rule in rules:
         if rule.against == RELEASE:
-            released = reader.released(suite)
+            released = reader.released(suite, candidate)
             found |= {RELEASE: released} if released else {}
         elif rule.is_against_the_record:
             run = reader.run(rule.against)

@@ -224,6 +224,19 @@ class _Maker:
             raise self._error(
                 "benchmarks are asked of base and tuned only", *place, "against", remedy="write 'against: base'"
             )
+        metric = next(each.instance for each in planned.metrics if each.label == (rule.metric or names[0]))
+        if rule.at_least is not None and metric.bounds and not metric.bounds[0] <= rule.at_least <= metric.bounds[1]:
+            low, high = metric.bounds
+            raise self._error(
+                f"no score is {rule.at_least:g}", *place, "at_least", remedy=f"it goes from {low:g} to {high:g}"
+            )
+        if planned.stop_for and rule.is_against_the_record:
+            raise self._error(
+                f"{rule.task} may stop early, and a recorded run has other items then",
+                *place,
+                "against",
+                remedy="leave 'stop' out, or gate against base",
+            )
         return replace(rule, metric=rule.metric or names[0])
 
     def _training_rows(self, trained: bool) -> tuple[tuple[Row, ...], tuple[Row, ...]]:

@@ -85,8 +85,15 @@ def gate(
     _, catalog = options.hosts(context)
     with Reader(output / RECORD) as reader:
         before = reader.run(baseline)
-        baselines = stand_ins(reader, before) | recorded_baselines(reader, asked.name, asked.gates)
-        each = [Judgement(reader, catalog, reader.run(candidate), baselines) for candidate in candidates]
+        each = [
+            Judgement(
+                reader,
+                catalog,
+                after,
+                stand_ins(reader, before) | recorded_baselines(reader, asked.name, asked.gates, after),
+            )
+            for after in map(reader.run, candidates)
+        ]
         chosen = best_of(each, asked.gates, on_fresh_items=pay == "half") if len(each) > 1 else each[0]
         comparison, verdict = chosen.comparison(), chosen.verdict(asked.gates)
     _note_the_look(output, [judgement.candidate for judgement in each], verdict)

@@ -61,13 +61,13 @@ def delta(evidence: Evidence) -> Delta:
     difference turned so that up is better. The two-sided 95 % interval counts missing scores at their worst and at
     their best, and holds after an early stop; it is ``None`` for metrics without bounds, for which none is certain to.
     """
-    evidence, _ = as_scheduled(evidence)
+    evidence, off_schedule = as_scheduled(evidence)
     pairs, higher_is_better = evidence.pairs, evidence.higher_is_better
     both = sides(pairs, higher_is_better, evidence.bounds)
     complete = both.complete
     baseline, candidate = both.baseline[complete], both.candidate[complete]
     own = 1.0 if higher_is_better else -1.0
-    low, high = _ends(evidence, change(both)) if both.keep_their_bounds else (None, None)
+    low, high = _ends(evidence, change(both)) if both.keep_their_bounds and not off_schedule else (None, None)
     return Delta(
         task=evidence.task,
         metric=evidence.metric,

@@ -209,6 +209,9 @@ def why_no_question(rule: GateRule, evidence: Evidence) -> str | None:
         return f"{asked - known:,} of {asked:,} scores are missing, more than the {rule.max_missing:.3g} that may be"
     if both.bounds is None and known < asked:
         return f"{asked - known} of {asked} samples miss a score, and a metric without bounds has no worst case"
+    if both.bounds is None and (_groups(evidence.pairs) is not None or evidence.stopping is not None):
+        kind = "items in groups" if evidence.stopping is None else "an early stop"
+        return f"a metric without bounds has no sound test for {kind}"
     if not both.keep_their_bounds:
         return f"a score lies outside the bounds {evidence.bounds} that the metric promises"
     return _why_no_share(both, evidence) if rule.relative else None

@@ -40,7 +40,7 @@ def _why_never(seen: Prospect) -> str:
     if not seen.has_groups_enough:
         return (
             f"its items come in groups, as good as {given.groups:.0f} of equal size, and with fewer than "
-            f"{given.groups_needed} nothing passes"
+            f"{seen.groups_needed} it cannot pass"
         )
     if seen.fewest is None:
         return "it asks for the best that there is, and no number of items can show that"

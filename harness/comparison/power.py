@@ -51,7 +51,7 @@ def items_needed_at_spread(
     ``distance`` holds from ln(alpha) / ln(1 - distance / room) items on. Less exact than ``items_needed``: the variance
     under the null is taken to be the pilot's.
     """
-    if distance <= 0:
+    if distance <= 0 or room <= 0:
         return None
     return _items(distance, variance, variance, distance / room, alpha, power)
 

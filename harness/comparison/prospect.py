@@ -78,6 +78,8 @@ class Prospect:
     """The same at each of ``FLIP_RATES``; ``None`` where flips decide nothing, or no number of items would do."""
     needed_together: int | None
     """Items with which all critical gates together pass with 90 % chance, at the larger flip rate."""
+    groups_needed: int
+    """Groups of equal size below which it cannot pass: too few to rule out that broken ones were not drawn."""
     is_recorded: bool
     """Whether the flip rate, or for ``at_least`` the score, is one that was seen."""
 
@@ -89,7 +91,7 @@ class Prospect:
     @property
     def has_groups_enough(self) -> bool:
         """Whether its items are as good as the groups that a ruling needs."""
-        return self.given.groups is None or self.given.groups >= self.given.groups_needed
+        return self.given.groups is None or self.given.groups >= self.groups_needed
 
     @property
     def is_foreseeable(self) -> bool:
@@ -123,7 +125,9 @@ def prospect(rule: GateRule, given: Given, power_together: float = POWER) -> Pro
     unit = _unit(given.bounds)
     if unit is None:
         nothing = (None,) * len(TYPICAL)
-        return Prospect(rule, given, None, TYPICAL, nothing, nothing, (None,) * len(FLIP_RATES), None, False)
+        return Prospect(
+            rule, given, None, TYPICAL, nothing, nothing, (None,) * len(FLIP_RATES), None, given.groups_needed, False
+        )
     sizing = _Sizing(rule, given, unit)
     flips, is_recorded = sizing.flips()
     return Prospect(
@@ -135,6 +139,7 @@ def prospect(rule: GateRule, given: Given, power_together: float = POWER) -> Pro
         needed=tuple(sizing.needed(rate, POWER) for rate in flips),
         needed_by_rate=tuple(sizing.needed(rate, POWER) if sizing.depends_on_flips else None for rate in FLIP_RATES),
         needed_together=sizing.needed(flips[-1], power_together),
+        groups_needed=sizing.groups_needed(),
         is_recorded=is_recorded,
     )
 
@@ -229,10 +234,19 @@ class _Sizing:
             return self.rule.min_items or 1
         ways = [power.fewest_items(*self._surest, self.alpha)]
         if self.rule.only_below is not None:
-            low, high = self._turned
+            low, high = self.given.bounds or (0.0, 1.0)  # a guard is told in the metric's own direction
             ways.append(power.fewest_items(high, self.rule.only_below, (low, high), self.alpha))
         found = [way for way in ways if way is not None]
         return max(min(found), self.rule.min_items or 0) if found else None
+
+    def groups_needed(self) -> int:
+        """From the floor of ``statistics.p_value``: none drawn of a share that, broken whole, would be too much."""
+        if not self.given.groups_needed:
+            return 0
+        best, null, (low, _) = self._surest
+        share = (best - null) / (best - low)
+        floor = math.ceil(math.log(self.alpha) / math.log1p(-share)) if 0 < share < 1 else 1
+        return max(self.given.groups_needed, floor)
 
     @property
     def _surest(self) -> tuple[float, float, Bounds]:

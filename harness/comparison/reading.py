@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.comparison import clusters
-from harness.comparison.evidence import Evidence, Question, Sides, as_scheduled, change, why_no_question
+from harness.comparison.evidence import Evidence, Question, Sides, as_scheduled, change, level_at, why_no_question
 from harness.comparison.power import items_needed_at_spread, items_to_show
 from harness.comparison.strata import fallen
 from harness.comparison.trial import Trial, level_passed
@@ -47,6 +47,8 @@ class Reading:
     """Whether the complete items alone would have decided."""
     waived: bool = False
     """Whether the baseline is surely too good for the rule to ask anything."""
+    is_guard_open: bool = False
+    """Whether it is not certain that the rule asks anything of this baseline, nor that it asks nothing."""
     is_real_drop: bool = False
     """Whether a drop is certain, be it within the limit."""
     flips: float | None = None
@@ -100,14 +102,13 @@ def read(rule: GateRule, evidence: Evidence, rules: int = 1) -> Reading:
         missing=asked.missing,
         missing_decide=asked.missing > 0 and trial.complete_items_decide,
         waived=waived is not None and waived <= trial.levels.passed,
-        is_real_drop=rule.max_drop is not None and trial.p_any_drop <= rule.alpha,
+        is_guard_open=waived is not None and min(waived, trial.p_not_waived) > trial.levels.passed,
+        is_real_drop=rule.max_drop is not None and trial.p_any_drop <= level_at(evidence, rule.alpha),
         flips=None if rule.at_least is not None else _flips(trial.both),
         are_flips=rule.at_least is None and _are_flips(change(trial.both)),
         effective_clusters=groups,
         flagged=fallen(rule, evidence),
-        items_needed=_items_to_tell(
-            rule, asked, len(evidence.pairs), (level_passed(rule, evidence), rule.alpha / rules)
-        ),
+        items_needed=_items_to_tell(trial, (level_passed(rule, evidence), rule.alpha / rules)),
         five_points=_items_for_five_points(rule, trial.both),
         has_bounds=asked.bounds is not None,
     )
@@ -124,12 +125,22 @@ def _are_flips(asked: Question) -> bool:
     return bool(np.isin(asked.observed / asked.bounds[1], (-1.0, 0.0, 1.0)).all())
 
 
-def _items_to_tell(rule: GateRule, asked: Question, were_asked: int, levels: tuple[float, float]) -> int | None:
-    """``levels``: what a pass and what a failure among the suite's rules must reach."""
-    mean, null = float(asked.observed.mean()), asked.null
+def _items_to_tell(trial: Trial, levels: tuple[float, float]) -> int | None:
+    """``levels``: what a pass and what a failure among the suite's rules must reach.
+
+    Items in groups tell less by their design effect, and more groups are needed where broken ones might not be drawn.
+    """
+    asked = trial.asked
+    mean, null, were_asked = float(asked.observed.mean()), asked.null, len(asked.worst)
     # A drop is planned for no change at best: a lucky sample is no reason to promise less.
     truth = min(mean, asked.even) if asked.even is not None and min(asked.even, mean) > null else mean
-    items = _items(asked, truth, rule, levels[0] if truth > null else levels[1])
+    level = levels[0] if truth > null else levels[1]
+    items = _items(asked, truth, trial.rule, level)
+    if items is not None and trial.test.clusters is not None and asked.bounds is not None:
+        design = clusters.design(asked.worst, trial.test.clusters)
+        share = abs(truth - null) / (asked.bounds[1] - asked.bounds[0])
+        groups = max(clusters.NEEDED, math.log(level) / math.log1p(-min(share, 0.999)))
+        items = math.ceil(max(items * design.inflation, groups * were_asked / design.effective))
     return items if items is not None and items > were_asked else None
 
 

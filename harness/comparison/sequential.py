@@ -66,7 +66,7 @@ def levels(looks: tuple[int, ...], alpha: float, early: float = EARLY) -> tuple[
         later = grid * deviation
         density = (weights * _normal((later[:, None] - sums) / step) / step).sum(axis=1)
         sums, limit = later, cut * deviation
-        found.append(float(special.ndtr(-cut)))
+        found.append(min(float(special.ndtr(-cut)), alpha))
     return tuple(found)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from harness.comparison.evidence import Evidence, Sides, change, method, sides
+from harness.comparison.evidence import Evidence, Sides, change, method, sides, why_no_question
 from harness.comparison.statistics import Array, interval
 from harness.comparison.trial import Trial
 from harness.values import GateRule, Pair, Rate
@@ -47,15 +47,16 @@ def swap_rates(rule: GateRule, evidence: Evidence, swaps: int, seed: int) -> Rat
     """The rates of a rule over so many resampled swaps of the evidence's complete pairs, at its own number of items.
 
     False alarms are at most ``rule.alpha`` but for the steps of a discrete test: with only four flips a swap gives
-    6.25 %. Items that share a cluster are drawn and swapped together. Rules about one run have no labels to swap:
-    ``ValueError``, as for metrics without bounds and for evidence without a complete pair.
+    6.25 %. Items are taken as asked in full, also where a stop is planned; those that share a cluster are drawn and
+    swapped together. Rules about one run have no labels to swap: ``ValueError``, as for metrics without bounds and for
+    evidence that the rule cannot be asked of.
     """
     both = sides(evidence.pairs, evidence.higher_is_better, evidence.bounds)
-    if rule.at_least is not None or both.bounds is None or not both.complete.any():
+    if rule.at_least is not None or both.bounds is None or why_no_question(rule, evidence) is not None:
         raise ValueError("there are no two arms of bounded scores to swap")
     random = np.random.default_rng(seed)
     whole = replace(evidence, pairs=tuple(p for p, kept in zip(evidence.pairs, both.complete, strict=True) if kept))
-    whole = replace(whole, stopping=None, choices=1, higher_is_better=True, bounds=both.bounds)
+    whole = replace(whole, stopping=None, choices=1)
     scores = _Scores(Sides(both.baseline[both.complete], both.candidate[both.complete], both.bounds), whole)
     share = scores.share_at_the_limit(rule)
     alarms, passes, wrong = [], [], []
@@ -63,9 +64,9 @@ def swap_rates(rule: GateRule, evidence: Evidence, swaps: int, seed: int) -> Rat
         same = scores.drawn(random, 0.0, rule)
         trial = Trial.of(rule, same, 1)
         alarms.append(trial.p_any_drop <= rule.alpha)
-        passes.append(trial.p_passed <= rule.alpha)
+        passes.append(trial.is_passed)
         if share is not None:
-            wrong.append(Trial.of(rule, scores.drawn(random, share, rule), 1).p_passed <= rule.alpha)
+            wrong.append(Trial.of(rule, scores.drawn(random, share, rule), 1).is_passed)
     return Rates(_rate(alarms), _rate(wrong) if share is not None else None, _rate(passes))
 
 
@@ -95,7 +96,8 @@ class _Scores:
         bound = self.both.bounds[0] if rule.min_gain is None else self.both.bounds[1]
         candidate = np.where(random.random(len(picked)) < share, bound, candidate)
         clustered = any(pair.cluster is not None for pair in self.evidence.pairs)
-        return replace(self.evidence, pairs=_pairs(baseline, candidate, groups if clustered else None))
+        own = 1.0 if self.evidence.higher_is_better else -1.0
+        return replace(self.evidence, pairs=_pairs(own * baseline, own * candidate, groups if clustered else None))
 
     def _picked(self, random: np.random.Generator) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Indices of items, drawn by whole groups with replacement, and the number of each one's group."""

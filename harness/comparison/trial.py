@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import optimize
 
+from harness.comparison import clusters
 from harness.comparison.evidence import (
     Evidence,
     Question,
@@ -79,6 +80,15 @@ class Trial:
         """Small: the rule does ask something."""
         guard = self.guard
         return 0.0 if guard is None else self.test_of(guard).p_value(guard.best, guard.null, -1)
+
+    @property
+    def is_passed(self) -> bool:
+        """Whether the rule is shown to be met, or to ask nothing, by evidence of a kind that can show anything."""
+        groups = self.test.clusters
+        if groups is not None and clusters.effective_clusters(groups) < clusters.NEEDED:
+            return False
+        waived = self.p_waived
+        return min(self.p_passed, 1.0 if waived is None else waived) <= self.levels.passed
 
     @property
     def p_any_drop(self) -> float:

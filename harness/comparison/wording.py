@@ -92,6 +92,9 @@ def _undecided(reading: Reading, rules: int) -> str:
     span = f"{_subject(reading)} is between {show(least)} and {show(most)}{_of_what(reading)}"
     if reading.flips == 0:
         span = f"no score changed in {_complete(reading)} items, and yet {span}"
+    if reading.is_guard_open and reading.high is not None and reading.high < reading.limit:
+        guard = f"{reading.rule.only_below:g}, from where the gate asks nothing"
+        return f"{span}, beyond {named}, but it is not certain that {reading.evidence.against} scores less than {guard}"
     if reading.high is not None and reading.high < reading.limit:
         weighed = f"but among {rules} {'rules' if reading.level_failed is None else 'rules at several looks'} that is "
         weighed += "too little to call it failed"
@@ -127,11 +130,13 @@ def _demand(reading: Reading) -> str:
 def _what_is_controlled(readings: Sequence[Reading]) -> str:
     levels = sorted({reading.rule.alpha for reading in readings})
     level = " to ".join(_percent(each) for each in sorted({levels[0], levels[-1]}))
+    loose = [_subject_of(reading) for reading in readings if reading.why_not is None and not reading.is_certified]
+    without = f" but for {', '.join(dict.fromkeys(loose))}, where no level is certain" if loose else ""
     return (
-        f"held at {level}: the chance to pass although a critical gate is truly missed, and the chance to fail any "
-        f"gate that is truly met (Holm, {len(readings)} rules); not held: single passed gates of a release that did "
-        "not pass, supporting and advisory gates that merely did not fail, and whatever no gate asks; the ranges in "
-        "the reasons are one-sided bounds at the gate's level"
+        f"held at {level}{without}: the chance to pass although a critical gate is truly missed, and the chance to "
+        f"fail any gate that is truly met (Holm, {len(readings)} rules); not held: single passed gates of a release "
+        "that did not pass, supporting and advisory gates that merely did not fail, and whatever no gate asks; the "
+        "ranges in the reasons are one-sided bounds at the gate's level"
     )
 
 
@@ -165,7 +170,7 @@ def _in_clusters(reading: Reading) -> str | None:
     if effective is None:
         return None
     groups = f"{_subject_of(reading)}: its items come in groups, as good as {effective:.0f} of equal size"
-    if reading.is_certified:
+    if effective >= CERTIFIED:
         return f"{groups}; they are tested as groups"
     return f"{groups}: not certified below {CERTIFIED}, since a few broken groups may not have been drawn"
 
@@ -206,9 +211,7 @@ def _chosen(reading: Reading) -> str | None:
     if reading.evidence.choices == 1:
         return None
     choices = reading.evidence.choices
-    return (
-        f"the candidate is the best of {choices} on these items, so it must pass at a {choices}th of each gate's level"
-    )
+    return f"the candidate is the best of {choices} on these items, so it must pass at 1/{choices} of each gate's level"
 
 
 def _subject_of(reading: Reading) -> str:

@@ -136,7 +136,12 @@ def _row(form: Format, row: Mapping[str, Any], path: Path, line: int, cluster: s
     tags = row.get("tags", [])
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise UsageError("'tags' is not a list of words", path=path, line=line)
-    return Row(line, messages, choices, answer, None if cluster is None else str(row[cluster]), tuple(tags))
+    return Row(line, messages, choices, answer, _cluster(row, cluster), tuple(tags))
+
+
+def _cluster(row: Mapping[str, Any], column: str | None) -> str | None:
+    """The row's group; a null one belongs to no other row's."""
+    return None if column is None or row[column] is None else str(row[column])
 
 
 _Parts = tuple[tuple[Message, ...], tuple[str, ...], int | None]

@@ -84,6 +84,8 @@ class Arms:
         run = earlier or self._new(arm)
         if run.model and run.model.weights_sha256 != facts.weights_sha256:
             raise ModelFailed(f"{facts.name}: the weights changed since {run.id} began; restore them, or use --output")
+        if earlier and arm.adapter and earlier.adapter_sha256 != folder_digest(arm.adapter):
+            raise ModelFailed(f"{arm.adapter}: the adapter changed since {run.id} began; restore it, or use --output")
         if run.status != "finished":
             run = replace(run, status="running", model=facts, environment=replace(run.environment, device=facts.device))
             self.writer.start_run(run)

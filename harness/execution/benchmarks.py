@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from harness.errors import NotMeasured
 from harness.execution import stopping
+from harness.identity import with_unique_ids
 from harness.plan import Plan, PlannedTask
 from harness.protocols import BenchmarkContext, BenchmarkItems, Observer
 
@@ -36,7 +37,7 @@ def load(plan: Plan, observer: Observer) -> LoadedBenchmarks:
             not_measured[planned.name] = str(why)
             continue
         task = replace(planned.task, version=items.version)
-        whole = replace(planned, task=task, samples=tuple(items.samples), source=items.source)
+        whole = replace(planned, task=task, samples=with_unique_ids(items.samples), source=items.source)
         loaded.append(stopping.prepare(whole, plan))
         notes.extend(f"{planned.name}: {note}" for note in items.notes)
     return LoadedBenchmarks(replace(plan, benchmarks=tuple(loaded)), not_measured, tuple(notes))

@@ -68,6 +68,10 @@ class Evaluation:
             running.count += len(chunk)
             self._tell(planned)
 
+    def has_answered(self, planned: PlannedTask, sample: Sample) -> bool:
+        """Whether the record held the sample's answers when the task was begun."""
+        return sample.id in self._running[planned.name].done
+
     def conclude(self, planned: PlannedTask) -> tuple[Estimate, ...]:
         """Record what the task came to."""
         estimates = tuple(self._estimate(planned, metric) for metric in planned.metrics)

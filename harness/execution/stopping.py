@@ -46,9 +46,14 @@ def ask_until(planned: PlannedTask, askings: Sequence[Evaluation], is_decided: C
         for asking in askings:
             asking.ask(planned, _together(planned.samples[asked:look]))
         asked = look
-        if look == stopping.total or is_decided():
+        # After an interruption: what is recorded beyond this look was asked because this look decided nothing.
+        if look == stopping.total or (not _is_beyond(planned, askings, look) and is_decided()):
             break
     return asked
+
+
+def _is_beyond(planned: PlannedTask, askings: Sequence[Evaluation], look: int) -> bool:
+    return any(asking.has_answered(planned, sample) for asking in askings for sample in planned.samples[look:])
 
 
 def _together(samples: Sequence[Sample]) -> list[Sample]:

@@ -12,7 +12,7 @@ EXIT_STATUS: dict[Outcome, int] = {"passed": 0, "failed": 3, "inconclusive": 4}
 EXIT_MEANING: dict[Outcome, str] = {
     "passed": "every gate that must pass has passed",
     "failed": "a gate failed",
-    "inconclusive": "too few items to tell",
+    "inconclusive": "it cannot be told yet",
 }
 MARK: dict[Outcome, str] = {"passed": "✓", "failed": "✗", "inconclusive": "?"}
 

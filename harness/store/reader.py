@@ -65,10 +65,16 @@ LEFT JOIN (SELECT sample, count(*) AS marks FROM scores WHERE task = :task GROUP
 WHERE task = :task AND answers >= attempts AND coalesce(marks, 0) >= :metrics
 """
 
+_ORDER = """
+SELECT samples.id FROM task_samples JOIN samples ON samples.key = sample WHERE task = ? ORDER BY position
+"""
 _RELEASED = """
 SELECT runs.* FROM verdicts JOIN experiments ON experiments.id = verdicts.experiment
-JOIN verdict_runs ON verdict = verdicts.key JOIN runs ON runs.key = verdict_runs.run
-WHERE experiments.suite = ? AND verdicts.outcome = 'passed' ORDER BY verdicts.key DESC, position DESC LIMIT 1
+JOIN runs ON runs.key = (SELECT run FROM verdict_runs WHERE verdict = verdicts.key ORDER BY position DESC LIMIT 1)
+WHERE experiments.suite = :suite AND verdicts.outcome = 'passed'
+    AND verdicts.key IN (SELECT max(key) FROM verdicts GROUP BY experiment)
+    AND runs.id IS NOT :run AND (:adapter IS NULL OR runs.adapter_sha256 IS NOT :adapter)
+ORDER BY verdicts.key DESC LIMIT 1
 """
 _JUDGED_LAST = """
 SELECT verdicts.experiment FROM verdicts JOIN experiments ON experiments.id = verdicts.experiment
@@ -165,6 +171,10 @@ class Reader:
         """The samples of a task in order, answered or not."""
         return [sample_of(row) for row in self._of_task(_SAMPLES, run_id, task)]
 
+    def order(self, run_id: str, task: str) -> list[str]:
+        """The ids of a task's samples in the order of asking."""
+        return [row[0] for row in self._of_task(_ORDER, run_id, task)]
+
     def items(self, run_id: str, task: str) -> list[Item]:
         """Every sample of a task in order with the answers that are stored, which may be none."""
         answers = map(generation_of, self._of_task(_GENERATIONS, run_id, task))
@@ -244,9 +254,15 @@ class Reader:
             ),
         )
 
-    def released(self, suite: str) -> Run | None:
-        """The candidate of the last verdict of this suite that passed."""
-        row = next(self._rows(_RELEASED, suite), None)
+    def released(self, suite: str, candidate: Run | None = None) -> Run | None:
+        """The candidate of this suite that passed last and still does; not the given one, nor one of its adapter."""
+        asked = {
+            "suite": suite,
+            "run": candidate.id if candidate else None,
+            "adapter": candidate.adapter_sha256 if candidate else None,
+        }
+        with reading(self.path):
+            row = next(self.db.query(_RELEASED, asked), None)
         return None if row is None else self._run(row)
 
     def judged_before(self, run_id: str, task: str) -> int:
@@ -295,13 +311,14 @@ class Reader:
 
 
 def _pair(left: Sequence[Any] | None, right: Sequence[Any] | None) -> Pair:
-    known = left or right or ()
+    """Groups are as the candidate's suite names them, the newer one; what it does not name, the baseline's may."""
+    both = [side for side in (right, left) if side]
     return Pair(
-        sample_id=known[0],
+        sample_id=both[0][0],
         baseline=left[1] if left else None,
         candidate=right[1] if right else None,
-        stratum=optional_text_of(known[2]),
-        cluster=optional_text_of(known[3]),
+        stratum=next((optional_text_of(side[2]) for side in both if side[2] is not None), None),
+        cluster=next((optional_text_of(side[3]) for side in both if side[3] is not None), None),
     )
 
 

@@ -125,7 +125,9 @@ class Gate(_Strict):
         if self.max_relative_drop is not None and self.relative:
             raise ValueError("max_drop with a per cent sign and max_relative_drop are two limits of one kind; keep one")
         if self.relative_guard_below is not None and self.max_relative_drop is None:
-            raise ValueError("relative_guard_below needs max_relative_drop, which it switches off for good baselines")
+            raise ValueError(
+                "relative_guard_below needs max_relative_drop, which it switches off for baselines that score more"
+            )
         return self
 
     @property

@@ -169,7 +169,7 @@ def test_a_gate_asks_for_no_least_number_unless_told(tmp_path: Path) -> None:
         ),
         (
             "{task: colours, max_drop: 0.05, relative_guard_below: 0.4}",
-            "relative_guard_below needs max_relative_drop, which it switches off for good baselines",
+            "relative_guard_below needs max_relative_drop, which it switches off for baselines that score more",
         ),
         ("{task: colours, min_gain: 0.1, relative_guard_below: 0.4}", "relative_guard_below needs max_relative_drop"),
         (
