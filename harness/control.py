@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from harness import experiment
 from harness.comparison import swaps
-from harness.comparison.evidence import Evidence, why_no_question
+from harness.comparison.evidence import Evidence, finite, why_no_question
 from harness.errors import UsageError
 from harness.execution.arms import now
 from harness.experiment import Setting
@@ -88,7 +88,7 @@ def _rules(plan: Plan, sources: Sequence[Judgement], count: int) -> tuple[list[R
             not_controlled[str(rule)] = "it is about one run, which has no label to swap"
         elif not measured:
             not_controlled[str(rule)] = why_no_question(rule, found_for[0][1]) or "nothing was measured"
-        elif measured[0][1].bounds is None:
+        elif finite(measured[0][1].bounds) is None:
             not_controlled[str(rule)] = "its metric has no bounds, so no model at the limit can be made"
         else:
             # The first source is the newest verdict; another takes its place only where nothing flips there.

@@ -198,17 +198,18 @@ class Session:
 
 def _elsewhere(plan: Plan, setting: Setting) -> dict[str, Run]:
     """The recorded runs that gates name, looked up before anything is fetched or trained."""
+    found: dict[str, Run] = {}
     for index, rule in enumerate(plan.gates):
         if not rule.is_against_the_record or (rule.against == RELEASE and not setting.record.exists()):
             continue
         try:
             with Reader(setting.record) as reader:
-                return recorded_baselines(reader, plan.suite.name, plan.gates)
+                found |= recorded_baselines(reader, plan.suite.name, [rule])
         except UsageError as error:
             line = plan.suite.line("gates", index, "against")
             problem = f"gate against {rule.against!r}: {error.problem}"
             raise UsageError(problem, path=plan.suite.path, line=line, remedy=error.remedy) from None
-    return {}
+    return found
 
 
 def _key(loaded: benchmarks.LoadedBenchmarks, what: str) -> str:

@@ -162,7 +162,7 @@ def test_the_best_on_the_first_gate_that_compares_is_judged(history: dict[str, R
 def test_the_best_pays_with_a_part_of_the_level_on_the_items_that_chose_it(history: dict[str, Result]) -> None:
     alone, among = history["alone"], history["the second"]
     [told] = caveats(among, "the candidate is the best of")
-    assert told.startswith("the candidate is the best of 2 on these items, so it must pass at a")
+    assert told.startswith("the candidate is the best of 2 on these items, so it must pass at ")
     assert not caveats(alone, "the candidate is the best of")
     assert [each["p_passed"] for each in rulings(among)] == [each["p_passed"] for each in rulings(alone)]
     p_value = rulings(alone)[1]["p_passed"]

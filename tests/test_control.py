@@ -25,9 +25,17 @@ class Odd(PerSample):
     def score_one(self, text, targets):
         return float(sum(map(ord, text)) % 2)
 
+@dataclass(frozen=True)
+class Length(PerSample):
+    """How long an answer is."""
+    name = "length"
+    bounds = (0.0, float("inf"))
+    def score_one(self, text, targets):
+        return float(len(text))
+
 @hookimpl
 def harness_register_metrics():
-    return [Odd]
+    return [Odd, Length]
 '''
 SUITE = """\
 suite: tiny
@@ -49,6 +57,10 @@ gates:
 """
 GATES = SUITE.index("gates:")
 ONLY_A_LEVEL = SUITE[:GATES].replace("suite: tiny", "suite: level") + "gates:\n  - {task: colours, at_least: 0.01}\n"
+WITHOUT_END = (
+    SUITE[:GATES].replace("suite: tiny", "suite: endless").replace("[odd, f1]", "[length]")
+    + "gates:\n  - {task: colours, max_drop: 0.5}\n"
+)
 FEW = "--swaps", "100"
 
 
@@ -79,13 +91,14 @@ def project(tiny_template: Project, tmp_path_factory: pytest.TempPathFactory) ->
     found = replace(Project(folder), environment={"PYTHONPATH": str(site)})
     found.write_suite(SUITE)
     (folder / "level.yaml").write_text(ONLY_A_LEVEL)
+    (folder / "endless.yaml").write_text(WITHOUT_END)
     return found
 
 
 @pytest.fixture(scope="module")
 def history(project: Project) -> Told:
     first = project.run("aa", "suite.yaml", *FEW, "--json")
-    verdict = project.run("gate", "tiny-1/base", "tiny-2/base", "--suite", "suite.yaml", "--json")
+    verdict = project.run("gate", "tiny-1/base", "tiny-4/base", "--suite", "suite.yaml", "--json")
     run = project.run("run", "suite.yaml")
     again = project.run("aa", "suite.yaml", "--vary", "batch_size", *FEW)
     for each in (first, again):
@@ -215,6 +228,14 @@ def test_a_suite_whose_only_gate_is_a_level_says_why_nothing_is_tried(history: T
     assert len(control.repeats) == 2
 
 
+def test_a_gate_on_a_metric_without_a_greatest_score_says_why_it_is_not_tried(history: Told) -> None:
+    result = history.project.run("aa", "endless.yaml", "--vary", "batch_size", *FEW)
+    assert "Traceback" not in result.err
+    assert result.exit_code == 0, result.err
+    assert controls(history.project, "endless").rules == ()
+    assert "colours length drops at most 0.5 against base" in controls(history.project, "endless").not_controlled
+
+
 def test_with_nothing_to_ask_again_and_no_verdict_there_are_no_labels_to_swap(history: Told) -> None:
     text = ONLY_A_LEVEL.replace("suite: level", "suite: greedy").replace("at_least: 0.01", "max_drop: 0.1")
     (history.project.folder / "greedy.yaml").write_text(text)
@@ -291,7 +312,7 @@ def test_where_no_model_at_the_limit_could_be_made_none_is_spoken_of() -> None:
 
 def test_a_control_of_an_earlier_version_of_the_suite_says_so() -> None:
     [line] = told(control(tried()), "d2")
-    assert line.startswith("A/A control of 2026-03-14 of an earlier version of this suite: ")
+    assert line.startswith("A/A control of 2026-03-14 of another version of this suite: ")
 
 
 @pytest.mark.parametrize(

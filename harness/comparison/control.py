@@ -9,7 +9,7 @@ from harness.values import Control, Rate, Repeat, RuleControl
 
 def told(control: Control, suite_digest: str) -> Iterator[str]:
     """A line on the rates, one for each rule that errs more than it claims, one for each metric that is not steady."""
-    of = "" if control.suite_digest == suite_digest else " of an earlier version of this suite"
+    of = "" if control.suite_digest == suite_digest else " of another version of this suite"
     if control.rules:
         alarms = max(control.rules, key=lambda rule: rule.false_alarms.value)
         share = percent(alarms.false_alarms)

@@ -96,8 +96,7 @@ def _undecided(reading: Reading, rules: int) -> str:
         guard = f"{reading.rule.only_below:g}, from where the gate asks nothing"
         return f"{span}, beyond {named}, but it is not certain that {reading.evidence.against} scores less than {guard}"
     if reading.high is not None and reading.high < reading.limit:
-        weighed = f"but among {rules} {'rules' if reading.level_failed is None else 'rules at several looks'} that is "
-        weighed += "too little to call it failed"
+        weighed = f"but among {rules} rules that is too little to call it failed"
         return f"{span}, beyond {named}, {weighed}{_advice(reading)}"
     return f"{span}; {named} lies inside{_advice(reading)}"
 
