@@ -84,6 +84,8 @@ class TwoRuns:
         metric = wanted or next(iter(ours), "")
         if metric not in shared:
             raise UsageError(f"not scored by {metric!r} in both runs", remedy=did_you_mean(metric, shared))
+        if ours[metric] != theirs[metric]:
+            raise UsageError(f"scored by {ours[metric]} in one run and by {theirs[metric]} in the other")
         return metric, self.catalog.make("metric", ours[metric]).instance.higher_is_better
 
     def _metrics(self, run: Run, task: str) -> Mapping[str, Ref]:
