@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from harness_backends.heads import Heads, padded
-from harness_backends.rows import Group, Row, batched, chunks, grouped
+from harness_backends.rows import Group, Row, chunks, grouped, level
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -62,7 +62,8 @@ def _whole(
     module: PreTrainedModel, rows: Sequence[Row], indices: Iterable[int], batch_size: int
 ) -> Iterator[tuple[int, Tensor]]:
     ordered = sorted(indices, key=lambda index: (-len(rows[index].tokens), rows[index].tokens))
-    for batch in batched(ordered, batch_size):
+    for places in level([len(rows[index].tokens) for index in ordered], batch_size):
+        batch = [ordered[place] for place in places]
         # padded on the right, where nothing can change what stands before: no mask is needed
         ids = padded([rows[index].tokens for index in batch], module)
         spans = [(rows[index].shareable, len(rows[index].tokens)) for index in batch]
@@ -76,7 +77,9 @@ def _continued(
     assert heads is not None, "tried when the model was opened"
     rests = [(index, number) for number, group in enumerate(groups) for index in group.rows]
     rests.sort(key=lambda each: groups[each[1]].length - len(rows[each[0]].tokens))
-    for batch in batched(rests, batch_size):
+    lengths = [len(rows[index].tokens) - groups[number].length for index, number in rests]
+    for places in level(lengths, batch_size):
+        batch = [rests[place] for place in places]
         owners = [number for _, number in batch]
         ids = padded([rows[index].tokens[groups[number].length :] for index, number in batch], module)
         spans = [

@@ -10,6 +10,7 @@ import pytest
 from harness import GenerationSettings, Message, Model, ModelFailed, ModelRef, UsageError
 from harness.protocols import Backend
 from harness.testing.tiny import tiny_adapter, tiny_llama
+from harness_backends.rows import level
 from harness_backends.transformers_backend import Transformers
 
 SYSTEM = "You are a helpful assistant that turns a ticket into JSON. " * 6
@@ -376,3 +377,15 @@ def test_the_backend_keeps_the_protocol(folder: Path) -> None:
     backend: Backend = Transformers()
     assert isinstance(backend, Backend)
     assert backend.folder(ModelRef(str(folder))) == folder
+
+
+def test_what_is_run_together_is_of_like_length_and_nothing_is_left_out() -> None:
+    lengths = [500, 410, 400, 390, 120, 118, 110, 60, 59, 58, 57, 3]
+    ranges = list(level(lengths, size=4))
+    assert [place for places in ranges for place in places] == list(range(len(lengths)))
+    for places in ranges:
+        own = [lengths[place] for place in places]
+        assert len(own) <= 4
+        assert max(own) * len(own) <= 1.25 * sum(own)
+    assert list(level([], size=4)) == []
+    assert list(level([7] * 9, size=4)) == [range(4), range(4, 8), range(8, 9)]
