@@ -1,207 +1,177 @@
-"""MMLU and HellaSwag through the harness and through lm-eval run on its own: same rows, same dtype, same batch size.
+"""MMLU and HellaSwag through the harness and through lm-eval's ``hf``: same rows, dtype, batch size and machine.
 
-Prints one JSON object a line and exits 0 however the figures fall. lm-eval reads the pack here by itself, so that the
-harness's reading of it is on trial too.
+Prints one JSON object a line and exits 0 however the figures fall. Each program runs in a process of its own, one after
+the other, so that both peaks of memory are its own.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
-import logging
 import os
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import subprocess
+import sys
+import tempfile
 from pathlib import Path
-from typing import Any
 
 from figures import say
+from sides import work
+from sides.outcome import Outcome
 
-from harness import BenchmarkContext, BenchmarkItems, Generation, Item, Model, ModelRef, Sample, ScoringContext
+from harness import ModelRef
+from harness_backends.encoding import Encoder, longest_input
 from harness_backends.transformers_backend import Transformers
-from harness_forgetting import lm_eval_bridge as bridge
-from harness_forgetting.hellaswag import HellaSwag
-from harness_forgetting.mmlu import Mmlu
-from harness_metrics.choice import Acc, AccNorm
 
-LARGEST_DIFFERENCE = 1e-4
-LONGEST_LOADING = 10.0
-SPLITS = ("test", "dev")
+LARGEST_DIFFERENCE = {"float32": 1e-4, "bfloat16": None, "float16": None}
+MOST_MEMORY = 1.25
 NEARBY = Path(__file__).resolve().parents[1].parent / "shared" / "data"
-METRICS = {"acc": Acc(), "acc_norm": AccNorm()}
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one program made of the items, in their order."""
-
-    contexts: list[str]
-    log_likelihoods: list[list[float]]
-    scores: dict[str, float]
-    seconds: float
+ON_A_GPU = {"mmlu": 4.0, "hellaswag": 1.5}
 
 
 def main() -> None:
     options = arguments()
-    pack = options.pack or os.environ.get("HARNESS_BENCHMARK_PACK") or NEARBY
-    if not Path(pack).is_dir():
+    if options.side:
+        run_side(options)
+        return
+    if not options.pack.is_dir():
         say("scoring against lm-eval", None, None, "", None, why="no benchmark pack; --pack FOLDER names one")
         return
-    limit = None if options.limit == 0 else options.limit
-    few = {"mmlu": 6, "hellaswag": 12} if options.quick else {"mmlu": limit, "hellaswag": limit}
-    benchmarks: list[Mmlu | HellaSwag] = [
-        Mmlu(limit=few["mmlu"], pack=str(pack)),
-        HellaSwag(limit=few["hellaswag"], pack=str(pack)),
+    with tempfile.TemporaryDirectory() as made:
+        options.model = str(model_folder(options, Path(made)))
+        for job in work.JOBS:
+            if not options.job or job.name in options.job:
+                measure(job, options, Path(made))
+
+
+def measure(job: work.Job, options: argparse.Namespace, scratch: Path) -> None:
+    """Both programs on one job, and what their answers and times say."""
+    kept = (options.reference or scratch) / f"{job.name.replace(', ', '-').replace(' ', '-')}.json"
+    is_kept = kept.is_file()
+    if not is_kept:
+        start_side("lm-eval", job, options, kept)
+    ours = scratch / "harness.json"
+    start_side("harness", job, options, ours)
+    report(job, Outcome.read(kept), Outcome.read(ours), options, is_kept=is_kept)
+
+
+def start_side(side: str, job: work.Job, options: argparse.Namespace, into: Path) -> None:
+    """One program in a fresh process."""
+    into.parent.mkdir(parents=True, exist_ok=True)
+    command = [
+        sys.executable, __file__, "--side", side, "--job", job.name, "--into", str(into), "--pack", str(options.pack),
+        "--model", options.model, "--dtype", options.dtype, "--device", options.device,
+        "--batch-size", str(options.batch_size), *(["--quick"] if options.quick else []),
+        *(["--limit", str(options.limit)] if options.limit else []),
+    ]  # fmt: skip
+    subprocess.run(command, check=True, stdout=sys.stderr)
+
+
+def run_side(options: argparse.Namespace) -> None:
+    """In the fresh process: one program on one job."""
+    from sides import by_harness, by_lm_eval
+
+    run = {"lm-eval": by_lm_eval.run, "harness": by_harness.run}[options.side]
+    job = next(each for each in work.JOBS if each.name == options.job[0])
+    with work.benchmark(job, options.pack, asked(job, options)) as benchmark:
+        run(benchmark, options).save(options.into)
+
+
+def asked(job: work.Job, options: argparse.Namespace) -> int:
+    """How many items."""
+    most = job.few if options.quick else job.items
+    return min(options.limit or most, most)
+
+
+def report(job: work.Job, theirs: Outcome, ours: Outcome, options: argparse.Namespace, *, is_kept: bool) -> None:
+    """The figures of one job."""
+    same_rows = (theirs.contexts, theirs.choices) == (ours.contexts, ours.choices)
+    apart = [
+        abs(one - other)
+        for row, own in zip(theirs.log_likelihoods, ours.log_likelihoods, strict=False)
+        for one, other in zip(row, own, strict=False)
     ]
-    loading(Path(pack))
-    ref = ModelRef(options.model, dtype=options.dtype, device=options.device)
-    folder = Transformers().folder(ref)
-    theirs = [run_lm_eval(each, Path(pack), folder, options) for each in benchmarks]
-    with Transformers().open(ref) as model:
-        ours = [run_harness(each, model, options.batch_size) for each in benchmarks]
-    for benchmark, reference, outcome in zip(benchmarks, theirs, ours, strict=True):
-        report(benchmark, reference, outcome, options)
-
-
-def loading(pack: Path) -> None:
-    """How long it takes until every subject of MMLU can be asked, lm-eval's import included."""
-    started = time.perf_counter()
-    items = Mmlu(limit=57, pack=str(pack)).load(BenchmarkContext())
-    seconds = time.perf_counter() - started
-    ok = seconds <= LONGEST_LOADING
-    count = len(items.samples)
-    say("mmlu, loading one question of each subject", round(seconds, 2), LONGEST_LOADING, "s", ok, items=count)
-
-
-def run_harness(benchmark: Mmlu | HellaSwag, model: Model, batch_size: int) -> Outcome:
-    started = time.perf_counter()
-    loaded: BenchmarkItems = benchmark.load(BenchmarkContext())
-    pairs = [(str(sample.prompt), choice) for sample in loaded.samples for choice in sample.choices]
-    answers = iter(model.log_likelihoods(pairs, batch_size=batch_size))
-    likely = [[next(answers).value for _ in sample.choices] for sample in loaded.samples]
-    items = [item(sample, values) for sample, values in zip(loaded.samples, likely, strict=True)]
-    scores = {}
-    for name in benchmark.metrics:
-        metric = METRICS[name]
-        scores[name] = metric.aggregate(metric.score(items, ScoringContext()))
-    return Outcome([str(s.prompt) for s in loaded.samples], likely, scores, time.perf_counter() - started)
-
-
-def item(sample: Sample, values: Sequence[float]) -> Item:
-    made = (
-        Generation(sample.id, index, choice, "choice", 0, 0, 0.0, value)
-        for index, (choice, value) in enumerate(zip(sample.choices, values, strict=True))
-    )
-    return Item(sample, tuple(made))
-
-
-def run_lm_eval(benchmark: Mmlu | HellaSwag, pack: Path, folder: Path, options: argparse.Namespace) -> Outcome:
-    from lm_eval import simple_evaluate
-    from lm_eval.models.huggingface import HFLM
-    from lm_eval.tasks import TaskManager
-
-    logging.getLogger("lm_eval").setLevel(logging.ERROR)
-    device = options.device if options.device != "auto" else best_device()
-    model = HFLM(pretrained=str(folder), dtype=options.dtype, device=device, batch_size=options.batch_size)
-    started = time.perf_counter()
-    manager = TaskManager(include_path=str(bridge.tasks_folder() / benchmark.name), include_defaults=False)
-    members, wanted = lm_eval_rows(benchmark, pack)
-    tasks = manager.load({"group": "bench", "task": members})["tasks"]
-    found: dict[str, Any] = simple_evaluate(
-        model=model,
-        tasks=[tasks[name] for name in wanted],
-        samples=wanted,
-        task_manager=manager,
-        bootstrap_iters=0,
-    )
-    seconds = time.perf_counter() - started
-    samples = [sample for name in wanted for sample in sorted(found["samples"][name], key=lambda each: each["doc_id"])]
-    return Outcome(
-        [sample["arguments"][0][0] for sample in samples],
-        [[float(answer[0]) for answer in sample["filtered_resps"]] for sample in samples],
-        {name: sum(sample[name] for sample in samples) / len(samples) for name in benchmark.metrics},
-        seconds,
-    )
-
-
-def lm_eval_rows(benchmark: Mmlu | HellaSwag, pack: Path) -> tuple[list[dict[str, object]], dict[str, list[int]]]:
-    """Definitions that read the pack's files, and which of their rows to ask: as many a subject, the first of each."""
-    if isinstance(benchmark, HellaSwag):
-        rows = {"validation": read(pack / "hellaswag" / "validation.jsonl")}
-        count = min(benchmark.limit or len(rows["validation"]), len(rows["validation"]))
-        definition = {"task": "hellaswag", "num_fewshot": 0, "training_split": None, "custom_dataset": given(rows)}
-        return [definition], {"hellaswag": list(range(count))}
-    names = sorted(each.name for each in (pack / "mmlu").iterdir())
-    splits = {name: {split: read(pack / "mmlu" / name / f"{split}.jsonl") for split in SPLITS} for name in names}
-    wanted: dict[str, list[int]] = {name: [] for name in names}
-    rounds = max(len(rows["test"]) for rows in splits.values())
-    dealt = [(name, turn) for turn in range(rounds) for name in names if turn < len(splits[name]["test"])]
-    for name, turn in dealt[: benchmark.limit]:
-        wanted[name].append(turn)
-    asked = [name for name in names if wanted[name]]
-    definitions = [{"task": f"mmlu_{name}", "num_fewshot": 5, "custom_dataset": given(splits[name])} for name in asked]
-    return definitions, {f"mmlu_{name}": wanted[name] for name in asked}
-
-
-def read(path: Path) -> list[dict[str, Any]]:
-    with path.open(encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
-
-
-def given(rows: Mapping[str, list[dict[str, Any]]]) -> Callable[..., Mapping[str, object]]:
-    import datasets
-
-    return lambda **_: {split: datasets.Dataset.from_list(each) for split, each in rows.items()}
-
-
-def best_device() -> str:
-    import torch
-
-    return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def report(benchmark: Mmlu | HellaSwag, reference: Outcome, outcome: Outcome, options: argparse.Namespace) -> None:
-    same_rows = reference.contexts == outcome.contexts
-    differences = [
-        abs(theirs - ours)
-        for row, other in zip(reference.log_likelihoods, outcome.log_likelihoods, strict=False)
-        for theirs, ours in zip(row, other, strict=False)
-    ]
-    largest = max(differences, default=None)
-    equal = reference.scores == outcome.scores
+    largest, limit = max(apart, default=None), LARGEST_DIFFERENCE[options.dtype]
+    ratio, bound = theirs.seconds / ours.seconds, token_bound(options, ours)
+    memory = ours.peak_bytes / theirs.peak_bytes
+    other, close = choices(theirs, ours, limit or 0.0)
     shared = {
-        "items": len(outcome.contexts),
+        "items": len(ours.contexts),
         "contexts_equal": same_rows,
-        "lm_eval_s": round(reference.seconds, 2),
-        "harness_s": round(outcome.seconds, 2),
+        "lm_eval_s": round(theirs.seconds, 2),
+        "harness_s": round(ours.seconds, 2),
+        "bound": round(bound, 2),
         "max_abs_diff": largest,
-        "accuracy_equal": equal,
+        "accuracy_equal": theirs.scores == ours.scores,
+        "lm_eval_peak_mb": theirs.peak_bytes >> 20,
+        "harness_peak_mb": ours.peak_bytes >> 20,
+        "path_taken": ours.path_taken,
         "dtype": options.dtype,
+        "device": options.device,
         "batch_size": options.batch_size,
     }
-    close = same_rows and largest is not None and largest <= LARGEST_DIFFERENCE
-    name = benchmark.name
-    say(f"{name}, largest difference of a log-likelihood", largest, LARGEST_DIFFERENCE, "nats", close, **shared)
-    for metric, theirs in reference.scores.items():
-        apart = abs(theirs - outcome.scores[metric])
-        both = {"lm_eval": theirs, "harness": outcome.scores[metric]}
-        say(f"{name}, difference of {metric}", apart, 0.0, "share", apart == 0 and same_rows, **both, **shared)
-    ratio = outcome.seconds / reference.seconds
-    say(f"{name}, time against lm-eval", round(ratio, 3), 1.0, "ratio", ratio <= 1.0, **shared)
+    name = job.name
+    equal = (same_rows and (largest or 0.0) <= limit) if limit else None
+    say(f"{name}: largest difference of a log-likelihood", largest, limit, "nats", equal, **shared)
+    scores = {"lm_eval": theirs.scores, "harness": ours.scores, "best_two_closer_than_the_limit": close}
+    say(f"{name}: other choices than lm-eval's", len(other), 0, "items", not other if limit else None, **scores)
+    if is_kept:
+        say(f"{name}: times faster than lm-eval", round(ratio, 2), None, "x", None, why="lm-eval's time is a kept one")
+        return
+    on_cuda = ON_A_GPU.get(name, 1.0) if options.device.startswith("cuda") else None
+    least = on_cuda or (job.least_ratio if not options.quick else 1.0)
+    say(f"{name}: times faster than lm-eval", round(ratio, 2), least, "x", ratio >= least, **shared)
+    share, least_share = ratio / bound, None if on_cuda or options.quick else job.least_share
+    is_enough = None if least_share is None else share >= least_share
+    say(f"{name}: share of the token bound", round(share, 3), least_share, "share", is_enough)
+    say(f"{name}: peak memory against lm-eval's", round(memory, 3), MOST_MEMORY, "x", memory <= MOST_MEMORY, **shared)
+
+
+def choices(theirs: Outcome, ours: Outcome, limit: float) -> tuple[list[int], list[int]]:
+    """Items whose likeliest choice is another one, apart from those whose best two lie closer than the limit."""
+    other, close = [], []
+    for index, (row, own) in enumerate(zip(theirs.log_likelihoods, ours.log_likelihoods, strict=False)):
+        best, second = sorted(row, reverse=True)[:2]
+        if best - second < limit:
+            close.append(index)
+        elif row.index(best) != own.index(max(own)):
+            other.append(index)
+    return other, close
+
+
+def token_bound(options: argparse.Namespace, outcome: Outcome) -> float:
+    """How many times fewer tokens a whole tree of the items has."""
+    from transformers import AutoConfig, AutoTokenizer
+
+    tokenizer = AutoTokenizer.from_pretrained(options.model)
+    encoder = Encoder(tokenizer, longest_input(AutoConfig.from_pretrained(options.model), tokenizer))
+    return work.bound(encoder, outcome.contexts, outcome.choices)
+
+
+def model_folder(options: argparse.Namespace, scratch: Path) -> Path:
+    """The model as a folder that both programs can open."""
+    if options.model == "random-1b":
+        from sides.random_llama import one_billion
+
+        return one_billion(scratch / "random-1b", options.dtype)
+    return Transformers().folder(ModelRef(options.model))
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--pack", help="offline benchmark pack; default HARNESS_BENCHMARK_PACK or ../shared/data")
-    parser.add_argument("--limit", type=int, default=200, help="items of each benchmark; 0 for all")
-    parser.add_argument("--model", default="HuggingFaceTB/SmolLM2-135M-Instruct")
+    pack = Path(os.environ.get("HARNESS_BENCHMARK_PACK") or NEARBY)
+    parser.add_argument("--pack", type=Path, default=pack, help="offline benchmark pack")
+    parser.add_argument("--limit", type=int, help="at most so many items of each job")
+    parser.add_argument("--job", action="append", choices=[job.name for job in work.JOBS], help="default all")
+    parser.add_argument("--model", default="HuggingFaceTB/SmolLM2-135M-Instruct", help="or random-1b")
     parser.add_argument("--dtype", default="float32")
     parser.add_argument("--device", default="auto")
     parser.add_argument("--batch-size", type=int, default=8)
-    parser.add_argument("--quick", action="store_true", help="a handful of items, under a minute")
+    parser.add_argument("--reference", type=Path, help="folder that keeps lm-eval's answers from run to run")
+    parser.add_argument("--quick", action="store_true", help="a handful of items, under a minute or two")
+    parser.add_argument("--side", choices=["lm-eval", "harness"], help=argparse.SUPPRESS)
+    parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
 if __name__ == "__main__":
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
     main()

@@ -22,12 +22,13 @@ from harness.store.writer import Writer
 from harness.values import Control, GateRule, Repeat, RuleControl, Run
 
 Again = Callable[[], str]
-"""Asks the base model once more and gives the id of the run."""
+"""Asks the base model once more, whatever the record holds, and gives the id of the run."""
 
 
 def run(plan: Plan, setting: Setting, again: Mapping[str, Again], count: int) -> Control:
     """Ask the base model, ask it again in each of these ways, and try the suite's rules on ``count`` label swaps.
 
+    The first answers may be taken over from an earlier run with the very same settings; ``again`` must really ask.
     The control is recorded, and stands beside every later verdict on this suite. With nothing to ask again and no
     verdict in the record there are no two runs to swap: ``UsageError``.
     """
@@ -57,7 +58,8 @@ def run(plan: Plan, setting: Setting, again: Mapping[str, Again], count: int) ->
 def base(plan: Plan, setting: Setting) -> Run:
     """The base model asked all of the suite, as an experiment of its own."""
     arm = next(arm for arm in plan.arms if arm.name == "base")
-    return experiment.evaluate(plan, setting, arm)
+    (reference,) = experiment.evaluate(plan, setting, [arm])
+    return reference
 
 
 def _judgement(reader: Reader, setting: Setting, baseline: Run, candidate: Run) -> Judgement:

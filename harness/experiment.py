@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -20,11 +20,10 @@ from harness.identity import digest
 from harness.judgement import Judgement, recorded_baselines
 from harness.plan import Plan, PlannedTask
 from harness.protocols import Backend, Observer
+from harness.store.database import RECORD
 from harness.store.reader import Reader
 from harness.store.writer import Writer
 from harness.values import RELEASE, Arm, Checkpoint, Comparison, Fault, ModelRef, Progress, Run, TrainJob, Verdict
-
-RECORD = "harness.db"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +34,8 @@ class Setting:
     host: Host
     catalog: Catalog
     observer: Observer
+    reuse: bool = True
+    """Whether what an earlier run has asked is taken from the record instead of being asked again."""
 
     @property
     def record(self) -> Path:
@@ -65,11 +66,14 @@ def train(plan: Plan, setting: Setting) -> Checkpoint:
         return session.train()
 
 
-def evaluate(plan: Plan, setting: Setting, arm: Arm) -> Run:
-    """Evaluate one arm on its own, e.g. a checkpoint from elsewhere."""
-    adapter = folder_digest(arm.adapter) if arm.adapter else None
-    with _session(replace(plan, arms=(arm,)), setting, f"eval {arm.name} {adapter}") as session:
-        return session.evaluate([arm])[arm.name]
+def evaluate(plan: Plan, setting: Setting, arms: Sequence[Arm]) -> list[Run]:
+    """Evaluate arms without judging them, e.g. checkpoints from elsewhere; their runs in the same order."""
+    named = [f"{arm.name} {folder_digest(arm.adapter) if arm.adapter else None}" for arm in arms]
+    # Nothing is held to anything here, so no gate can be certain before everything is asked.
+    benchmarks = tuple(replace(each, stop_for=None) for each in plan.benchmarks)
+    with _session(replace(plan, arms=tuple(arms), benchmarks=benchmarks), setting, f"eval {named}") as session:
+        runs = session.evaluate(arms)
+        return [runs[arm.name] for arm in arms]
 
 
 @contextlib.contextmanager
@@ -82,7 +86,7 @@ def _session(plan: Plan, setting: Setting, what: str) -> Iterator[Session]:
     with (
         Writer(setting.record) as writer,
         Reader(setting.record) as reader,
-        claim(setting.results, plan.suite, _key(loaded, what), writer, reader) as (experiment, resumed),
+        claim(setting.results, plan.suite, _key(loaded, what, setting.reuse), writer, reader) as (experiment, resumed),
     ):
         if resumed:
             setting.observer.note(f"{experiment} was cut off; going on with what is recorded")
@@ -131,7 +135,7 @@ class Session:
         self.writer.finish_training(self.experiment, checkpoint, None)
         return checkpoint
 
-    def evaluate(self, arms: list[Arm]) -> dict[str, Run]:
+    def evaluate(self, arms: Sequence[Arm]) -> dict[str, Run]:
         """Every arm's run; the weights are opened once for all."""
         work = Arms(
             self.loaded,
@@ -141,6 +145,7 @@ class Session:
             self.setting.host,
             self.setting.observer,
             self._is_decided,
+            self.setting.reuse,
         )
         recorded = work.recorded()
         if all(arm.name in recorded and recorded[arm.name].status == "finished" for arm in arms):
@@ -212,10 +217,13 @@ def _elsewhere(plan: Plan, setting: Setting) -> dict[str, Run]:
     return found
 
 
-def _key(loaded: benchmarks.LoadedBenchmarks, what: str) -> str:
-    """What makes two commands the same experiment: its suite, data, items, arms and our own version."""
+def _key(loaded: benchmarks.LoadedBenchmarks, what: str, reuse: bool) -> str:
+    """What makes two commands the same experiment: its suite, data, items, arms and our own version.
+
+    And whether it may take answers over: a run that is to ask everything must not go on from one that did not.
+    """
     plan = loaded.plan
     asked = {planned.name: [sample.id for sample in planned.samples] for planned in plan.measured}
     data = {dataset.name: dataset.sha256 for dataset in plan.datasets}
     arms = [[arm.name, str(arm.adapter)] for arm in plan.arms]
-    return digest([__version__, what, plan.suite.digest, data, asked, dict(loaded.not_measured), arms])
+    return digest([__version__, what, reuse, plan.suite.digest, data, asked, dict(loaded.not_measured), arms])

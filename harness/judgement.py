@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from harness.catalog import Catalog
 from harness.comparison import gate
@@ -46,6 +46,8 @@ class Judgement:
     """Arm, ``release`` or id -> the run that stands for it."""
     choice: Choice | None = None
     """How the candidate was chosen among several, where it was."""
+    _read: dict[tuple[str, str, str], tuple[Pair, ...]] = field(default_factory=dict, compare=False, repr=False)
+    """What was read for the comparison, kept for the verdict: with 200,000 samples each reading is seconds."""
 
     def comparison(self) -> Comparison:
         """Every metric that both sides have, for every baseline."""
@@ -123,7 +125,10 @@ class Judgement:
 
     def _pairs(self, task: Task, label: str, baseline: Run) -> tuple[Pair, ...]:
         """Every item asked; where the asking could end early, those that both runs have answered, in their order."""
-        pairs = tuple(self.reader.pairs(baseline.id, self.candidate.id, task.name, label))
+        asked = (baseline.id, task.name, label)
+        if asked not in self._read:
+            self._read[asked] = tuple(self.reader.pairs(baseline.id, self.candidate.id, task.name, label))
+        pairs = self._read[asked]
         if self.choice and self.choice.on_fresh_items and task.benchmark is None:
             pairs = tuple(pair for pair in pairs if not serves_choosing(pair))
         if task.stopping is None:

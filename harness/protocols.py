@@ -90,6 +90,10 @@ class Model(Protocol):
         """What the record keeps of this model."""
         ...
 
+    def rendered(self, prompt: Prompt) -> str:
+        """The text that this prompt puts to the model: raw text as it stands, messages through the chat template."""
+        ...
+
     def generate(
         self, prompts: Sequence[Prompt], settings: GenerationSettings, *, sample_ids: Sequence[str]
     ) -> Sequence[Generation]:

@@ -150,6 +150,16 @@ class Generation:
 
 
 @dataclass(frozen=True, slots=True)
+class Provenance:
+    """By what an answer is found again, and who asked for it."""
+
+    request: bytes
+    """Digest of all that the answer depends on."""
+    reused_from: int | None = None
+    """Where it was not asked but taken over: the task that asked, by its key in the record."""
+
+
+@dataclass(frozen=True, slots=True)
 class LogLikelihood:
     """How likely a continuation is after its context."""
 
@@ -364,6 +374,10 @@ class ModelFacts:
     folder: str
     weights_sha256: str
     template_sha256: str | None
+    tokenizer_sha256: str
+    """Of the files that make tokens of a text."""
+    config_sha256: str
+    """Of the files that say how the weights compute and when an answer ends."""
     dtype: str
     device: str
     parameters: int
@@ -396,6 +410,30 @@ class Run:
     """Task -> why nothing could be measured."""
     notes: tuple[str, ...] = ()
     """What a reader must know, e.g. that MMLU fell back to its development questions."""
+    reused: Mapping[str, int] = field(default_factory=dict)
+    """Run -> how many of the items were not asked again, because that run had asked them already."""
+
+    @property
+    def items(self) -> int:
+        """How many items its estimates are of, scored or not."""
+        return sum({each.task: each.scored + each.missing for each in self.estimates}.values())
+
+
+@dataclass(frozen=True, slots=True)
+class Reusable:
+    """The recorded answers of one model with one adapter that later runs need not ask for again."""
+
+    model: str
+    weights_sha256: str
+    adapter_sha256: str | None
+    answers: int
+    """Each counted once, however many runs hold it."""
+    text_bytes: int
+    """What the answers themselves take; they belong to the runs that hold them, and stay when they are forgotten."""
+    index_bytes: int
+    """About what finding them again takes."""
+    newest: str
+    """When the last run began that asked for some of them."""
 
 
 @dataclass(frozen=True, slots=True)

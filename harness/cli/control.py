@@ -43,6 +43,7 @@ VARIED = ("batch_size", "dtype", "seed", "process")
     show_default=True,
     help="Resampled label swaps for each gate.",
 )
+@options.no_cache
 @options.suite_flags
 @click.pass_context
 def aa(
@@ -53,25 +54,27 @@ def aa(
     swaps: int,
     output: Path,
     as_json: bool,
+    no_cache: bool,
     **flags: options.Flag,
 ) -> int:
     """Ask the base model against itself, and the gates where nothing differs.
 
     The base model answers the suite once more with another batch size, number format, sampling seed and process; then
     the labels of real scores are swapped at random. Says how often each gate errs, and records it for the verdicts.
+    What is asked once more is always asked, never taken from the record.
     """
     from rich.console import Console
 
     from harness import control
     from harness.comparison.control import told
-    from harness.experiment import RECORD
     from harness.report import export
     from harness.report.control import control_screen
+    from harness.store.database import RECORD
 
     host, catalog = options.hosts(context)
     plan = options.planned(suite, catalog, flags)
     with options.watching(quiet=as_json) as observer:
-        setting = options.setting(output, host, catalog, observer)
+        setting = options.setting(output, host, catalog, observer, reuse=not no_cache)
         again: dict[str, Again] = {}
         for name in vary or VARIED:
             if name == "process":
@@ -92,14 +95,14 @@ def aa(
 def _asked(plan: Plan, setting: Setting) -> str:
     from harness.control import base
 
-    return base(plan, setting).id
+    return base(plan, replace(setting, reuse=False)).id
 
 
 def _in_a_second_process(context: click.Context, suite: Path, output: Path, flags: Mapping[str, options.Flag]) -> str:
     """The base model asked by the command itself, as another day's run would."""
     command = [sys.executable, "-m", "harness.cli.main"]
     command += [word for name in context.obj or () for word in ("--without", name)]
-    command += ["eval", "--suite", str(suite), "--arm", "base", "--output", str(output), "--json"]
+    command += ["eval", "--suite", str(suite), "--arm", "base", "--output", str(output), "--no-cache", "--json"]
     given = {name: value for name, value in flags.items() if value is not None}
     command += [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command

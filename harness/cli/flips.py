@@ -109,7 +109,7 @@ class TwoRuns:
         every = self.reader.pairs(self.baseline.id, self.candidate.id, name, metric)
         pairs = self._answered(name, every)
         found = flips(pairs, higher_is_better)
-        samples = {each.id: each for run in self._runs for each in self.reader.samples(run.id, name)}
+        tags = self.reader.tags(self.baseline.id, name) | self.reader.tags(self.candidate.id, name)
         wanted: dict[Kind, tuple[str, ...]] = {"broken": found.broken, "fixed": found.fixed}
         return TaskFlips(
             task=name,
@@ -120,7 +120,7 @@ class TwoRuns:
             broken=len(found.broken),
             missing=len(found.missing),
             not_asked=len(every) - len(pairs),
-            groups=tuple(GroupRow(*each) for each in groups(found, (samples[pair.sample_id] for pair in pairs))),
+            groups=tuple(GroupRow(*each) for each in groups(found, pairs, tags)),
             items={kind: self._items(name, metric, wanted[kind][: asked.limit]) for kind in asked.kinds},
         )
 
@@ -141,7 +141,9 @@ class TwoRuns:
         before, after = (
             {
                 side.item.sample.id: side
-                for side in sides(self.reader, run, task, title=run.id if same_arm else run.arm, metrics=[metric])
+                for side in sides(
+                    self.reader, run, task, wanted, title=run.id if same_arm else run.arm, metrics=[metric]
+                )
             }
             for run in (self.baseline, self.candidate)
         )

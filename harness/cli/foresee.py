@@ -31,10 +31,10 @@ def power(context: click.Context, /, suite: Path, output: Path, as_json: bool, *
 
     from rich.console import Console
 
-    from harness.experiment import RECORD
     from harness.foresight import foresee
     from harness.report import export
     from harness.report.power import power_screen
+    from harness.store.database import RECORD
     from harness.store.reader import Reader
 
     _, catalog = options.hosts(context)

@@ -58,8 +58,8 @@ def check(context: click.Context, /, suite: Path, as_json: bool, **flags: option
 @options.as_json
 def runs(suite: str | None, limit: int, output: Path, as_json: bool) -> int:
     """List the recorded runs, newest first."""
-    from harness.experiment import RECORD
     from harness.report import export, tables
+    from harness.store.database import RECORD
     from harness.store.reader import Reader
 
     with Reader(output / RECORD) as reader:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,10 +13,9 @@ from harness.cli.telling import Telling
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
-    from harness.plan import Plan
-    from harness.values import Arm
+    from harness.values import Run
 
 SUITE = click.argument("suite", type=click.Path(path_type=Path))
 
@@ -25,28 +23,39 @@ SUITE = click.argument("suite", type=click.Path(path_type=Path))
 @click.command()
 @SUITE
 @options.svg
+@options.no_cache
 @options.suite_flags
 @click.pass_context
 def run(
-    context: click.Context, /, suite: Path, output: Path, as_json: bool, svg: Path | None, **flags: options.Flag
+    context: click.Context,
+    /,
+    suite: Path,
+    output: Path,
+    as_json: bool,
+    svg: Path | None,
+    no_cache: bool,
+    **flags: options.Flag,
 ) -> int:
     """Do the whole of a suite: train, evaluate, compare, gate.
 
     The same command after a crash goes on from the last recorded batch.
     """
-    return _run(context, Telling(output, suite, as_json, svg), flags)
+    return _run(context, Telling(output, suite, as_json, svg), flags, reuse=not no_cache)
 
 
 @click.command()
 @options.svg
+@options.no_cache
 @options.suite_flags
 @click.pass_context
-def demo(context: click.Context, /, output: Path, as_json: bool, svg: Path | None, **flags: options.Flag) -> int:
+def demo(
+    context: click.Context, /, output: Path, as_json: bool, svg: Path | None, no_cache: bool, **flags: options.Flag
+) -> int:
     """Run the whole on a small real model.
 
     The suite of support tickets trains SmolLM2-135M-Instruct, in minutes on two CPU cores.
     """
-    return _run(context, Telling(output, _demo_suite(), as_json, svg), flags)
+    return _run(context, Telling(output, _demo_suite(), as_json, svg), flags, reuse=not no_cache)
 
 
 @click.command()
@@ -77,67 +86,86 @@ def train(context: click.Context, /, suite: Path, output: Path, as_json: bool, *
     "--suite", "suite", type=click.Path(path_type=Path), required=True, help="The suite whose tasks are asked."
 )
 @options.flag("--model", type=str, help="Hub id, folder or .gguf file in place of the suite's model.")
-@click.option("--adapter", type=click.Path(path_type=Path), help="A PEFT adapter on top of the model.")
+@click.option(
+    "--adapter",
+    "adapters",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="A PEFT adapter on top of the model, the arm tuned; of several each is tuned@<folder>.",
+)
 @click.option(
     "--arm",
+    "arms",
     type=click.Choice(["base", "prompted", "tuned"]),
-    help="What the run is [default: tuned with --adapter, else base].",
+    multiple=True,
+    help="An arm to ask, beside the adapters.  [default: base where there is no --adapter]",
 )
+@options.no_cache
 @options.suite_flags
 @click.pass_context
 def evaluate(
     context: click.Context,
     /,
     suite: Path,
-    adapter: Path | None,
-    arm: str | None,
+    adapters: tuple[Path, ...],
+    arms: tuple[str, ...],
     output: Path,
     as_json: bool,
+    no_cache: bool,
     **flags: options.Flag,
 ) -> int:
-    """Evaluate one checkpoint and record it."""
-    from rich.console import Console
+    """Evaluate checkpoints and record them: any number of arms over one set of weights.
 
+    --adapter and --arm may be given again and again. Nothing is judged: 'harness gate' does that with the runs.
+    """
     from harness import experiment
+    from harness.cli.arms import asked
     from harness.report import export
-    from harness.report.run import run_screen
 
     host, catalog = options.hosts(context)
     plan = options.planned(suite, catalog, flags)
-    asked = _arm(plan, adapter, arm or ("tuned" if adapter else "base"), suite)
     with options.watching(quiet=as_json) as observer:
-        measured = experiment.evaluate(plan, options.setting(output, host, catalog, observer), asked)
+        setting = options.setting(output, host, catalog, observer, reuse=not no_cache)
+        measured = experiment.evaluate(plan, setting, asked(plan, adapters, arms))
     if as_json:
-        click.echo(export.json_text(measured))
+        click.echo(export.json_text(measured if len(measured) > 1 else measured[0]))
     else:
-        Console().print(run_screen(measured))
-        click.echo(f"next: harness compare BASELINE {measured.id}")
+        _show(measured, suite, output)
     return Exit.DONE
 
 
-def _run(context: click.Context, telling: Telling, flags: Mapping[str, options.Flag]) -> int:
+def _show(measured: Sequence[Run], suite: Path, output: Path) -> None:
+    from rich.console import Console
+
+    from harness.report.arms import arms_screen
+    from harness.report.run import run_screen
+
+    if len(measured) == 1:
+        Console().print(run_screen(measured[0]))
+        click.echo(f"next: harness compare BASELINE {measured[0].id}")
+        return
+    Console().print(arms_screen(measured))
+    place = "" if output == Path("results") else f" --output {output}"
+    click.echo(f"next: harness gate {' '.join(_to_be_judged(measured))} --suite {suite}{place}")
+
+
+def _to_be_judged(measured: Sequence[Run]) -> list[str]:
+    """The baseline, then the candidates: the tuned arms, or where there are none what was asked beside base."""
+    base = [run.id for run in measured if run.arm == "base"]
+    others = [run for run in measured if run.arm != "base"]
+    tuned = [run for run in others if run.arm != "prompted"]
+    return [*(base or ["BASELINE"]), *(run.id for run in tuned or others)]
+
+
+def _run(context: click.Context, telling: Telling, flags: Mapping[str, options.Flag], *, reuse: bool) -> int:
     from harness import experiment
 
     host, catalog = options.hosts(context)
     plan = options.planned(telling.suite, catalog, flags)
     with options.watching(quiet=telling.as_json) as observer:
-        comparison, verdict = experiment.run(plan, options.setting(telling.output, host, catalog, observer))
+        setting = options.setting(telling.output, host, catalog, observer, reuse=reuse)
+        comparison, verdict = experiment.run(plan, setting)
     return telling.tell(comparison, verdict)
-
-
-def _arm(plan: Plan, adapter: Path | None, name: str, suite: Path) -> Arm:
-    from harness.values import Arm
-
-    if adapter and not (adapter / "adapter_config.json").is_file():
-        raise UsageError(
-            "no adapter (it holds no adapter_config.json)", path=adapter, remedy="name a PEFT adapter folder"
-        )
-    planned = {arm.name: arm for arm in plan.arms}
-    if name == "prompted" and name not in planned:
-        raise UsageError("the suite has no prompted arm", path=suite, remedy="add 'prompted:'")
-    if name == "tuned" and not adapter and plan.trainer is not None and not Path(plan.suite.model.name).exists():
-        raise UsageError("a tuned arm needs its weights", remedy="give --adapter FOLDER or --model FOLDER")
-    return replace(planned.get(name, Arm(name, plan.suite.model)), adapter=adapter.resolve() if adapter else None)
 
 
 def _demo_suite() -> Path:

@@ -41,6 +41,7 @@ limit = flag("--limit", type=click.IntRange(min=1), help="At most this many item
 num_fewshot = flag("--num-fewshot", type=click.IntRange(min=0), help="Examples before each benchmark question.")
 batch_size = flag("--batch-size", type=click.IntRange(min=1), help="Prompts in one forward pass.")
 seed = flag("--seed", type=click.IntRange(0, 2**32 - 1), help="Seed of data order, training and sampling.")
+no_cache = flag("--no-cache", is_flag=True, help="Ask every item, even where the record holds the answer.")
 device = flag("--device", type=str, help="cpu, cuda, cuda:1, mps or auto.")
 
 
@@ -85,11 +86,11 @@ def watching(*, quiet: bool) -> LiveObserver | QuietObserver:
     return QuietObserver() if quiet else LiveObserver()
 
 
-def setting(output: Path, host: Host, catalog: Catalog, observer: Observer) -> Setting:
-    """Where an experiment takes place and who takes part."""
+def setting(output: Path, host: Host, catalog: Catalog, observer: Observer, *, reuse: bool = True) -> Setting:
+    """Where an experiment takes place, who takes part, and whether recorded answers are taken over."""
     from harness.experiment import Setting
 
-    return Setting(output, host, catalog, observer)
+    return Setting(output, host, catalog, observer, reuse)
 
 
 def _overridden(suite: Suite, catalog: Catalog, flags: Mapping[str, Flag]) -> Suite:

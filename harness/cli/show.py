@@ -49,7 +49,7 @@ def show(
 ) -> int:
     """Show a recorded run and its answers, or what it broke and fixed against another run."""
     from harness.cli.flips import Asked, TwoRuns
-    from harness.experiment import RECORD
+    from harness.store.database import RECORD
     from harness.store.reader import Reader
 
     kinds: dict[Kind, bool] = {"broken": broken, "fixed": fixed}
@@ -84,17 +84,17 @@ def _show_run(reader: Reader, run: Run, tasks: Sequence[str], limit: int, as_jso
     from harness.report.samples import samples_screen
 
     faults = reader.faults(run.experiment)
-    shown = {name: list(sides(reader, run, name)) for name in tasks}
+    asked = {name: reader.order(run.id, name) for name in tasks}
+    shown = {name: list(sides(reader, run, name, order[:limit])) for name, order in asked.items()}
     if as_json:
         answers = {
-            name: [{"item": side.item, "scores": side.scores} for side in found[:limit]]
-            for name, found in shown.items()
+            name: [{"item": side.item, "scores": side.scores} for side in found] for name, found in shown.items()
         }
         click.echo(export.json_text({"run": run, "faults": faults, "samples": answers}))
         return
     Console().print(run_screen(run, faults=faults))
     for name, found in shown.items():
-        Console().print(samples_screen([(side,) for side in found[:limit]], title=name, total=len(found)))
+        Console().print(samples_screen([(side,) for side in found], title=name, total=len(asked[name])))
 
 
 def _show_flips(runs: TwoRuns, asked: Asked, as_json: bool) -> None:

@@ -43,7 +43,7 @@ class Telling:
         return OF_VERDICT[verdict.outcome]
 
     def _record(self) -> Path:
-        from harness.experiment import RECORD
+        from harness.store.database import RECORD
 
         return self.output / RECORD
 

@@ -28,9 +28,9 @@ def compare(context: click.Context, /, baseline: str, candidate: str, output: Pa
     """Put two recorded runs side by side."""
     from rich.console import Console
 
-    from harness.experiment import RECORD
     from harness.judgement import Judgement
     from harness.report import export, tables
+    from harness.store.database import RECORD
     from harness.store.reader import Reader
 
     _, catalog = options.hosts(context)
@@ -76,8 +76,8 @@ def gate(
     run of BASELINE's experiment. Of several candidates the one that does best on the first gate is judged, and pays
     for having been chosen.
     """
-    from harness.experiment import RECORD
     from harness.judgement import Judgement, best_of, recorded_baselines, stand_ins
+    from harness.store.database import RECORD
     from harness.store.reader import Reader
     from harness.suite.load import load
 
@@ -102,7 +102,7 @@ def gate(
 
 def _note_the_look(output: Path, candidates: Sequence[Run], verdict: Verdict) -> None:
     """Each candidate that was looked at has used the test items up a little; the next verdict says so."""
-    from harness.experiment import RECORD
+    from harness.store.database import RECORD
     from harness.store.writer import Writer
 
     try:

@@ -189,6 +189,8 @@ def level_at(evidence: Evidence, alpha: float) -> float:
 
 def _groups(pairs: Sequence[Pair]) -> npt.NDArray[np.str_] | None:
     """The items' clusters, an item without one being a cluster of its own; ``None`` where no two items share one."""
+    if all(pair.cluster is None for pair in pairs):
+        return None  # most tasks have no groups, and 200,000 names would be made for nothing
     names = [f"sample {pair.sample_id}" if pair.cluster is None else f"cluster {pair.cluster}" for pair in pairs]
     return np.array(names) if len(set(names)) < len(names) else None
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from harness.values import Pair, Sample
+from harness.values import Pair
 
 By = Literal["cluster", "stratum", "tag"]
 """What puts samples into one group."""
@@ -52,15 +52,16 @@ def flips(pairs: Sequence[Pair], higher_is_better: bool) -> Flips:
     )
 
 
-def groups(found: Flips, samples: Iterable[Sample]) -> tuple[Group, ...]:
+def groups(found: Flips, pairs: Iterable[Pair], tags: Mapping[str, Sequence[str]]) -> tuple[Group, ...]:
     """The samples counted by cluster, by stratum and by tag; of each the group with the most broken ones first.
 
-    Of two with as many broken the smaller one is worse. A sample counts in each of its groups.
+    Of two with as many broken the smaller one is worse. A sample counts in each of its groups; ``tags`` are those of
+    the samples that have some.
     """
     members: dict[tuple[By, str], set[str]] = {}
-    for sample in samples:
-        for group in _groups_of(sample):
-            members.setdefault(group, set()).add(sample.id)
+    for pair in pairs:
+        for group in _groups_of(pair, tags.get(pair.sample_id, ())):
+            members.setdefault(group, set()).add(pair.sample_id)
     fixed, broken, missing = set(found.fixed), set(found.broken), set(found.missing)
     counted = [
         Group(by, name, len(ids - missing), len(ids & fixed), len(ids & broken), len(ids & missing))
@@ -77,10 +78,10 @@ def _change(pair: Pair) -> float | None:
     return 0.0 if before == after else after - before
 
 
-def _groups_of(sample: Sample) -> Iterator[tuple[By, str]]:
-    if sample.cluster is not None:
-        yield "cluster", sample.cluster
-    if sample.stratum is not None:
-        yield "stratum", sample.stratum
-    for tag in sample.tags:
+def _groups_of(pair: Pair, tags: Iterable[str]) -> Iterator[tuple[By, str]]:
+    if pair.cluster is not None:
+        yield "cluster", pair.cluster
+    if pair.stratum is not None:
+        yield "stratum", pair.stratum
+    for tag in tags:
         yield "tag", tag

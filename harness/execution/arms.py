@@ -11,6 +11,7 @@ from pathlib import Path
 from harness.errors import HarnessError, ModelFailed
 from harness.execution import environment, stopping
 from harness.execution.benchmarks import LoadedBenchmarks
+from harness.execution.cache import Cache, what_computes
 from harness.execution.evaluate import Evaluation
 from harness.host import Host
 from harness.identity import digest, file_sha256
@@ -18,7 +19,7 @@ from harness.plan import Plan, PlannedTask
 from harness.protocols import Model, Observer
 from harness.store.reader import Reader
 from harness.store.writer import Writer
-from harness.values import Arm, Fault, Run
+from harness.values import Arm, Fault, ModelFacts, Run
 
 IsDecided = Callable[[PlannedTask, Mapping[str, Run]], bool]
 """Whether the gates on a task are certain by what these runs have recorded so far."""
@@ -35,6 +36,8 @@ class Arms:
     host: Host
     observer: Observer
     is_decided: IsDecided
+    reuse: bool
+    """Whether answers of earlier runs are taken over (``execution.cache``)."""
 
     @property
     def plan(self) -> Plan:
@@ -48,9 +51,11 @@ class Arms:
     def evaluate(self, arms: Sequence[Arm], model: Model) -> dict[str, Run]:
         """Ask every arm what is not recorded yet; by arm, the finished runs."""
         recorded = self.recorded()
+        # All of them before the first is asked: an adapter that does not fit must not cost the others' minutes.
+        views = [model.with_adapter(arm.adapter) for arm in arms]
         askings = []
-        for arm in arms:
-            asking = self._begin(arm, recorded.get(arm.name), model)
+        for arm, view in zip(arms, views, strict=True):
+            asking = self._begin(arm, recorded.get(arm.name), view)
             with self._failing([asking]):
                 for planned in self.plan.tasks_of(arm.name):
                     if planned.task.stopping is None:
@@ -78,12 +83,11 @@ class Arms:
     def _races(self, asking: Evaluation) -> bool:
         return any(planned.task.stopping is not None for planned in self.plan.tasks_of(asking.arm.name))
 
-    def _begin(self, arm: Arm, earlier: Run | None, base: Model) -> Evaluation:
-        model = base.with_adapter(arm.adapter)
+    def _begin(self, arm: Arm, earlier: Run | None, model: Model) -> Evaluation:
         facts = replace(model.facts, name=self.plan.suite.model.name)
         run = earlier or self._new(arm)
-        if run.model and run.model.weights_sha256 != facts.weights_sha256:
-            raise ModelFailed(f"{facts.name}: the weights changed since {run.id} began; restore them, or use --output")
+        if run.model and (changed := _changed(run.model, facts)):
+            raise ModelFailed(f"{facts.name}: the {changed} changed since {run.id} began; restore it, or use --output")
         if earlier and arm.adapter and earlier.adapter_sha256 != folder_digest(arm.adapter):
             raise ModelFailed(f"{arm.adapter}: the adapter changed since {run.id} began; restore it, or use --output")
         if run.status != "finished":
@@ -91,7 +95,10 @@ class Arms:
             self.writer.start_run(run)
             self.writer.update_run(run)
             self.host.watch("harness_run_started", {"run": run}, self._record_fault)
-        return Evaluation(run, arm, model, self.plan.suite.seed, self.writer, self.reader, self.host, self.observer)
+        computes = what_computes(self.plan.backend, facts, run.adapter_sha256)
+        cache = Cache(self.reader, run.id, model, arm.prompting, computes, self.reuse)
+        seed = self.plan.suite.seed
+        return Evaluation(run, arm, model, cache, seed, self.writer, self.reader, self.host, self.observer)
 
     def _new(self, arm: Arm) -> Run:
         suite = self.plan.suite
@@ -114,8 +121,15 @@ class Arms:
         )
 
     def _finish(self, asking: Evaluation) -> None:
-        if asking.run.status != "finished":
-            asking.run = self._closed(replace(asking.run, status="finished", estimates=tuple(asking.estimates)))
+        if asking.run.status == "finished":
+            return
+        reused = self.reader.run(asking.run.id).reused
+        asking.run = self._closed(
+            replace(asking.run, status="finished", estimates=tuple(asking.estimates), reused=reused)
+        )
+        if reused:
+            share = f"{sum(reused.values()):,} of {asking.run.items:,}"
+            self.observer.note(f"{asking.arm.name}: {share} items answered by the record")
 
     @contextlib.contextmanager
     def _failing(self, askings: Sequence[Evaluation]) -> Iterator[None]:
@@ -140,6 +154,19 @@ class Arms:
     def _record_fault(self, fault: Fault) -> None:
         self.writer.add_fault(self.experiment, None, fault)
         self.observer.note(f"{fault.origin}: {fault.hook}: {fault.error}")
+
+
+_BY_CONTENT = {
+    "weights": "weights_sha256",
+    "configuration": "config_sha256",
+    "tokenizer": "tokenizer_sha256",
+    "chat template": "template_sha256",
+}
+
+
+def _changed(before: ModelFacts, now: ModelFacts) -> str | None:
+    """What of the model is not what it was, in words."""
+    return next((name for name, fact in _BY_CONTENT.items() if getattr(before, fact) != getattr(now, fact)), None)
 
 
 def folder_digest(folder: Path) -> str:

@@ -2,7 +2,7 @@
 
 The work goes in chunks of a fixed make-up, each committed whole. A run that was cut off goes on at the first chunk that
 is not in the record, and since a chunk's make-up does not depend on what is done already, its numbers are those of an
-undisturbed run.
+undisturbed run. Of a chunk the model is asked only what no earlier run has asked (``execution.cache``).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from harness.catalog import Planned
 from harness.comparison import compare
+from harness.execution.cache import Answered, Cache
 from harness.execution.prompting import assemble
 from harness.execution.score import score
 from harness.host import Host
@@ -20,7 +21,7 @@ from harness.plan import PlannedTask
 from harness.protocols import Model, Observer, ScoringContext
 from harness.store.reader import Reader
 from harness.store.writer import Writer
-from harness.values import Arm, Estimate, Fault, Generation, Item, Run, Sample, Score
+from harness.values import Arm, Estimate, Fault, Generation, Item, Provenance, Run, Sample, Score
 
 BATCHES_A_CHUNK = 4
 """A crash costs at most these; more lets the backend sort by length and share prompt heads over more items."""
@@ -33,6 +34,7 @@ class Evaluation:
     run: Run
     arm: Arm
     model: Model
+    cache: Cache
     seed: int
     writer: Writer
     reader: Reader
@@ -62,7 +64,7 @@ class Evaluation:
     def ask(self, planned: PlannedTask, samples: Sequence[Sample]) -> None:
         """Ask and score some of the task's items."""
         running = self._running[planned.name]
-        for chunk in _chunks(samples, BATCHES_A_CHUNK * planned.task.generation.batch_size):
+        for chunk in chunks(samples, BATCHES_A_CHUNK * planned.task.generation.batch_size):
             if not running.done.issuperset(sample.id for sample in chunk):
                 self._ask_chunk(planned, chunk, running)
             running.count += len(chunk)
@@ -86,12 +88,18 @@ class Evaluation:
         self.observer.task_progressed(self.arm.name, planned.name, running.count, len(planned.samples), running.means)
 
     def _ask_chunk(self, planned: PlannedTask, chunk: Sequence[Sample], running: _Running) -> None:
-        answers = _ANSWERERS[planned.task.mode](self, planned, chunk)
-        items = [Item(sample, given) for sample, given in zip(chunk, answers, strict=True)]
+        requests = self.cache.requests(planned.task, chunk)
+        answered = self.cache.known(planned.task, requests)
+        if unknown := [sample for sample in chunk if sample.id not in answered]:
+            answers = _ANSWERERS[planned.task.mode](self, planned, unknown)
+            for sample, given in zip(unknown, answers, strict=True):
+                answered[sample.id] = Answered(given, tuple(map(Provenance, requests[sample.id])))
+        items = [Item(sample, answered[sample.id].generations) for sample in chunk]
         context = ScoringContext(planned.name, self.seed)
         scores = {metric.label: score(metric, items, context, self._record_fault) for metric in planned.metrics}
-        flat = [generation for given in answers for generation in given]
-        self.writer.add_batch(self.run.id, planned.name, flat, scores)
+        flat = [generation for item in items for generation in item.generations]
+        provenance = [each for sample in chunk for each in answered[sample.id].provenance]
+        self.writer.add_batch(self.run.id, planned.name, flat, scores, provenance)
         for name, given_scores in scores.items():
             running.add(name, given_scores)
 
@@ -157,6 +165,20 @@ class _Running:
         return {metric: total / count for metric, (total, count) in self._sums.items() if count}
 
 
-def _chunks(samples: Sequence[Sample], size: int) -> Iterator[Sequence[Sample]]:
-    for start in range(0, len(samples), size):
-        yield samples[start : start + size]
+def chunks(samples: Sequence[Sample], size: int) -> Iterator[Sequence[Sample]]:
+    """The samples in chunks of ``size``, or of up to twice as many where a stratum would else be torn apart.
+
+    Items of one stratum, as the questions of an MMLU subject, share the beginning of their prompts: it is run once a
+    chunk.
+    """
+    start = 0
+    while start < len(samples):
+        end = start + size
+        while end < min(start + 2 * size, len(samples)) and _are_one_part(samples[end - 1], samples[end]):
+            end += 1
+        yield samples[start:end]
+        start = end
+
+
+def _are_one_part(one: Sample, other: Sample) -> bool:
+    return one.stratum is not None and one.stratum == other.stratum

@@ -71,6 +71,22 @@ def remarks(runs: Sequence[Run]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*_unfinished(runs), *notes]))
 
 
+def reused(run: Run) -> str:
+    """``114 of 178 items answered by tickets-1/base``; empty where every item was asked."""
+    if not run.reused:
+        return ""
+    count = sum(run.reused.values())
+    of = f" of {run.items:,}" if run.status == "finished" else ""
+    shares = [name if len(run.reused) == 1 else f"{name} ({items:,})" for name, items in run.reused.items()]
+    return f"{count:,}{of} items answered by " + " and ".join(shares)
+
+
+def all_reused(runs: Sequence[Run]) -> tuple[str, ...]:
+    """The same for each run that took items over, its column's heading before it."""
+    headed = zip(columns(runs), map(reused, runs), strict=True)
+    return tuple(f"{heading}: {words}" for heading, words in headed if words)
+
+
 def common_baseline(rows: Iterable[Row]) -> str | None:
     """The arm that all changes are measured against, or ``None`` when they differ."""
     names = {row.delta.against for row in rows if row.delta}

@@ -33,6 +33,7 @@ def _head(comparison: Comparison, verdict: Verdict) -> list[str]:
         f"## {mark}: {escaped(comparison.experiment)}",
         f"**{escaped(verdict.reason)}** Exit status {status}: {meaning}.",
         _subject(comparison.runs),
+        _list(f"cache, {words}" for words in arrange.all_reused(comparison.runs)),
     ]
 
 

@@ -77,6 +77,11 @@ def amount(count: int) -> str:
     return str(count)
 
 
+def size(count: int) -> str:
+    """``3.4 MB``, ``12 kB``: bytes in thousands, as disks are sold."""
+    return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.0f} kB"
+
+
 def moment(stamp: str | None) -> str:
     """``2026-03-14 09:26`` of an ISO time stamp."""
     return MISSING if stamp is None else stamp[:16].replace("T", " ")

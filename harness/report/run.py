@@ -37,6 +37,8 @@ def _header(run: Run) -> Iterable[tuple[str, RenderableType]]:
         yield from _model(run.model)
     if run.adapter:
         yield "adapter", f"{run.adapter} · sha256 {(run.adapter_sha256 or numbers.MISSING)[:_DIGEST]}"
+    if words := arrange.reused(run):
+        yield "cache", words
     where = run.environment
     yield "machine", f"{where.device} · {where.processor}, {where.cores} cores · {where.platform}"
     yield "python", f"{where.python} · git {where.git_revision or 'unknown'}"
@@ -48,6 +50,7 @@ def _model(model: ModelFacts) -> Iterable[tuple[str, RenderableType]]:
     yield "folder", model.folder
     template = model.template_sha256[:_DIGEST] if model.template_sha256 else "none"
     yield "sha256", f"weights {model.weights_sha256[:_DIGEST]} · chat template {template}"
+    yield "", f"tokenizer {model.tokenizer_sha256[:_DIGEST]} · configuration {model.config_sha256[:_DIGEST]}"
     yield "path", f"log-likelihoods {model.path_taken}"
 
 

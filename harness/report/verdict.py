@@ -51,11 +51,13 @@ def _header(comparison: Comparison) -> RenderableType:
     name.append_text(plain(f"  suite {last.suite} · seed {last.seed}", "not bold dim"))
     models = dict.fromkeys(_model_words(run.model) for run in comparison.runs if run.model)
     place = dict.fromkeys(_place_words(run) for run in comparison.runs)
+    taken_over = arrange.all_reused(comparison.runs)
     return layout.facts(
         [
             ("experiment", name),
             ("model", "; ".join(models) or "not recorded"),
             ("measured", f"{numbers.moment(first.started)} · " + "; ".join(place)),
+            *zip(["cache", *[""] * len(taken_over)], taken_over, strict=False),
         ]
     )
 

@@ -104,9 +104,14 @@ CREATE TABLE generations (
     seconds REAL NOT NULL,
     log_likelihood REAL,
     is_greedy INTEGER,
+    request BLOB,                        -- digest of all that it depends on; empty: it is not given again
+    reused_from INTEGER REFERENCES tasks (key), -- the task that asked, where this one took the answer over
     PRIMARY KEY (task, sample, attempt),
     FOREIGN KEY (task, sample) REFERENCES task_samples (task, sample)
 );
+CREATE INDEX generations_by_request ON generations (request, task) WHERE request IS NOT NULL;
+CREATE INDEX generations_reused ON generations (task, reused_from, attempt)
+    WHERE reused_from IS NOT NULL AND attempt = 0;
 
 CREATE TABLE scores (
     task INTEGER NOT NULL,

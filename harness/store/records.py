@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -60,8 +60,8 @@ def header_row(run: Run) -> dict[str, Cell]:
     return {name: getattr(run, name) for name in fixed} | facts_row(run)
 
 
-def run_of(row: Row, origins: Iterable[Row], estimates: Iterable[Row]) -> Run:
-    """A run with who offered its plugins and what it came to."""
+def run_of(row: Row, origins: Iterable[Row], estimates: Iterable[Row], reused: Mapping[str, int]) -> Run:
+    """A run with who offered its plugins, what it came to, and what it took over from other runs."""
     return Run(
         id=row["id"],
         experiment=row["experiment"],
@@ -80,6 +80,7 @@ def run_of(row: Row, origins: Iterable[Row], estimates: Iterable[Row]) -> Run:
         estimates=tuple(estimate_of(each) for each in estimates),
         not_measured=json_of(row["not_measured"]),
         notes=tuple(json_of(row["notes"])),
+        reused=reused,
     )
 
 

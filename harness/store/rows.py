@@ -21,7 +21,20 @@ from harness.store.codec import (
     text_cell,
     text_of,
 )
-from harness.values import Generation, GenerationSettings, Message, Mode, Prompt, Ref, Sample, Score, Stopping, Task
+from harness.values import (
+    Generation,
+    GenerationSettings,
+    Message,
+    Mode,
+    Pair,
+    Prompt,
+    Provenance,
+    Ref,
+    Sample,
+    Score,
+    Stopping,
+    Task,
+)
 
 Row = Mapping[str, Any]
 
@@ -64,7 +77,7 @@ def _prompt_of(value: Any) -> Prompt:  # noqa: ANN401 - JSON
     return value if isinstance(value, str) else tuple(Message(role, content) for role, content in value)
 
 
-def generation_row(task: int, generation: Generation) -> tuple[Cell, ...]:
+def generation_row(task: int, generation: Generation, provenance: Provenance | None) -> tuple[Cell, ...]:
     """In the order of the table's columns, the sample by its id at the end."""
     return (
         task,
@@ -76,6 +89,8 @@ def generation_row(task: int, generation: Generation) -> tuple[Cell, ...]:
         number_cell(generation.seconds),
         number_cell(generation.log_likelihood),
         flag_cell(generation.is_greedy),
+        provenance.request if provenance else None,
+        provenance.reused_from if provenance else None,
         generation.sample_id,
     )
 
@@ -106,6 +121,11 @@ def score_row(task: int, metric: str, score: Score) -> tuple[Cell, ...]:
 def score_of(row: Sequence[Any]) -> Score:
     """From sample id, value, why_missing, details."""
     return Score(row[0], row[1], optional_text_of(row[2]), details_of(row[3]))
+
+
+def pair_of(row: Sequence[Any]) -> Pair:
+    """From sample id, the baseline's value, the candidate's, stratum, cluster."""
+    return Pair(row[0], row[1], row[2], optional_text_of(row[3]), optional_text_of(row[4]))
 
 
 def task_row(run: int, task: Task, samples: int, source: str) -> dict[str, Cell]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import repeat
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from harness.errors import HarnessError
+from harness.store import reuse
 from harness.store.codec import Cell, json_cell, optional_text_cell, text_cell
 from harness.store.database import TIMEOUT, now, open_database, transaction
 from harness.store.records import (
@@ -32,6 +34,7 @@ from harness.values import (
     Fault,
     Generation,
     Progress,
+    Provenance,
     Run,
     RunStatus,
     Sample,
@@ -54,8 +57,8 @@ SELECT ?, ?, ?, ?, ?, ?, ?, key FROM samples WHERE id = ?
 """
 _GENERATION = """
 INSERT OR REPLACE INTO generations (task, attempt, text, finish_reason, prompt_tokens, output_tokens, seconds,
-                                    log_likelihood, is_greedy, sample)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT key FROM samples WHERE id = ?))
+                                    log_likelihood, is_greedy, request, reused_from, sample)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT key FROM samples WHERE id = ?))
 """
 _SCORE = """
 INSERT OR REPLACE INTO scores (task, metric, value, why_missing, details, sample)
@@ -171,22 +174,37 @@ class Writer:
             self.db.conn.executemany(_PLACE, places)
 
     def add_batch(
-        self, run_id: str, task: str, generations: Sequence[Generation], scores: Mapping[str, Sequence[Score]]
+        self,
+        run_id: str,
+        task: str,
+        generations: Sequence[Generation],
+        scores: Mapping[str, Sequence[Score]],
+        provenance: Sequence[Provenance] = (),
     ) -> None:
         """Record answers and each metric's scores of them, all or none.
 
-        The same sample again replaces what was there, so that nothing is counted twice.
+        The same sample again replaces what was there, so that nothing is counted twice. ``provenance`` is that of each
+        answer in turn; without it no later run finds them.
         """
         with transaction(self.db, self.path):
             key = self._task(run_id, task)
+            answers = zip(generations, provenance or repeat(None, len(generations)), strict=True)
             rows = (score_row(key, metric, score) for metric, each in scores.items() for score in each)
             try:
-                self.db.conn.executemany(_GENERATION, (generation_row(key, each) for each in generations))
+                self.db.conn.executemany(_GENERATION, (generation_row(key, *each) for each in answers))
                 self.db.conn.executemany(_SCORE, rows)
             except sqlite3.IntegrityError as error:
                 raise HarnessError(
                     f"{self.path}: an answer or a score is of a sample that task '{task}' of {run_id} does not hold"
                 ) from error
+
+    def forget_answers(self, asked_before: str | None = None, weights_sha256: str | None = None) -> int:
+        """Let no later run be given these answers again; how many there were. Runs and scores stay as they are.
+
+        Of the runs that began before ``asked_before`` and asked a model of these weights; ``None`` is any.
+        """
+        with transaction(self.db, self.path):
+            return reuse.forget(self.db, asked_before, weights_sha256)
 
     def add_estimates(self, run_id: str, estimates: Sequence[Estimate]) -> None:
         """Record what metrics came to; a later word on the same task and metric replaces the earlier one."""

@@ -6,8 +6,9 @@ log-likelihood is of the same tokens there and here.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from harness import Message, ModelFailed, Prompt
@@ -44,29 +45,52 @@ class Encoder:
         raise ModelFailed("the tokenizer has neither a first nor a last token, so that nothing can stand before a text")
 
     def pair(self, context: Prompt, continuation: str) -> Pair:
-        """The tokens of both, split where the tokens of the context alone end.
+        """The tokens of both, as ``pairs`` gives them."""
+        return self.pairs([(context, continuation)])[0]
+
+    def pairs(self, pairs: Sequence[tuple[Prompt, str]]) -> list[Pair]:
+        """For each (context, continuation) the tokens of both, split where the tokens of the context alone end.
 
         Both are encoded together, white space at the end of the context counted to the continuation; messages first
-        become text by the chat template. Raises ``ModelFailed``
-        for a continuation without tokens or with more than the model can look at.
+        become text by the chat template. Raises ``ModelFailed`` for a continuation without tokens or with more than
+        the model can look at.
         """
-        text = context if isinstance(context, str) else self._templated(context)
-        kept = text.rstrip()
-        before, after = self._split(kept, text[len(kept) :] + continuation)
-        if not after:
-            raise ModelFailed(f"the continuation {continuation!r} has no tokens of its own after its context")
-        if len(after) > self.max_length:
-            raise ModelFailed(
-                f"a continuation of {len(after)} tokens is longer than the {self.max_length} that the model can take"
-            )
-        return Pair(before, after)
+        texts = [self._split_text(context, continuation) for context, continuation in pairs]
+        tokens = self._encoded({part for kept, rest in texts for part in ((kept, kept + rest) if kept else ())})
+        found = []
+        for (kept, rest), (_, continuation) in zip(texts, pairs, strict=True):
+            before, after = self._after_nothing(rest) if not kept else _split(tokens[kept], tokens[kept + rest])
+            self._check(continuation, after)
+            found.append(Pair(before, after))
+        return found
 
-    def _split(self, context: str, continuation: str) -> tuple[list[int], list[int]]:
-        if not context:
-            tokens = self._encode(continuation, special=False)
-            return ([self.prefix], tokens) if tokens[:1] != [self.prefix] else (tokens[:1], tokens[1:])
-        whole, before = self._encode(context + continuation), self._encode(context)
-        return before, whole[len(before) :]
+    def _split_text(self, context: Prompt, continuation: str) -> tuple[str, str]:
+        text = self.rendered(context)
+        kept = text.rstrip()
+        return kept, text[len(kept) :] + continuation
+
+    def _after_nothing(self, continuation: str) -> tuple[list[int], list[int]]:
+        tokens = self._encode(continuation, special=False)
+        return ([self.prefix], tokens) if tokens[:1] != [self.prefix] else (tokens[:1], tokens[1:])
+
+    def _check(self, continuation: str, tokens: Sequence[int]) -> None:
+        if not tokens:
+            raise ModelFailed(f"the continuation {continuation!r} has no tokens of its own after its context")
+        if len(tokens) > self.max_length:
+            raise ModelFailed(
+                f"a continuation of {len(tokens)} tokens is longer than the {self.max_length} that the model can take"
+            )
+
+    def _encoded(self, texts: Collection[str]) -> dict[str, list[int]]:
+        """The tokens of each text; all at once, which a fast tokenizer does on every core."""
+        found: dict[str, list[int]] = {}
+        for special in (True, False):
+            some = [text for text in texts if self._needs_first(text) is special]
+            if some:
+                # not verbose: a text longer than the model is cut here, and needs no warning
+                tokens = self.tokenizer(some, add_special_tokens=special, verbose=False)["input_ids"]
+                found.update(zip(some, tokens, strict=True))
+        return found
 
     def prompt(self, prompt: Prompt, *, room: int) -> list[int]:
         """The tokens of a prompt, messages through the chat template; beyond ``room`` tokens the first are left out."""
@@ -75,6 +99,10 @@ class Encoder:
         else:
             tokens = self._encode(self._templated(prompt), special=False)
         return tokens[-max(room, 1) :]
+
+    def rendered(self, prompt: Prompt) -> str:
+        """The text of a prompt before it becomes tokens: raw text as it stands, messages through the chat template."""
+        return prompt if isinstance(prompt, str) else self._templated(prompt)
 
     def _templated(self, messages: Sequence[Message]) -> str:
         import jinja2
@@ -92,10 +120,20 @@ class Encoder:
         return str(text)
 
     def _encode(self, text: str, *, special: bool | None = None) -> list[int]:
-        if special is None:
-            # a text that brings its own first token must not get a second one
-            special = not text.startswith(str(self.tokenizer.decode(self.prefix)))
+        special = self._needs_first(text) if special is None else special
         return list(self.tokenizer.encode(text, add_special_tokens=special))
+
+    def _needs_first(self, text: str) -> bool:
+        """Whether the tokenizer may add its first token: a text that brings its own must not get a second one."""
+        return not text.startswith(self._prefix_text)
+
+    @cached_property
+    def _prefix_text(self) -> str:
+        return str(self.tokenizer.decode(self.prefix))
+
+
+def _split(before: list[int], whole: list[int]) -> tuple[list[int], list[int]]:
+    return before, whole[len(before) :]
 
 
 def longest_input(config: PretrainedConfig, tokenizer: PreTrainedTokenizerBase) -> int:

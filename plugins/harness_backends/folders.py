@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from harness import UsageError
 
 _GGUF_MAGIC = b"GGUF"
 _INDEX = "model.safetensors.index.json"
+_TOKENIZING = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt", "*.model")
+_CONFIGURING = ("config.json", "generation_config.json", "*.py")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json", "vocab.txt")
 
 
 def weight_files(folder: Path) -> tuple[Path, ...]:
     """The safetensors files of a model in the order of their names; empty where there are none."""
     return tuple(sorted(folder.glob("*.safetensors")))
+
+
+def tokenizer_files(folder: Path) -> tuple[Path, ...]:
+    """The files that make tokens of a text, in the order of their names."""
+    return _matching(folder, _TOKENIZING)
+
+
+def configuration_files(folder: Path) -> tuple[Path, ...]:
+    """The files that say how the weights compute and when an answer ends, the model's own code counted."""
+    return _matching(folder, _CONFIGURING)
+
+
+def _matching(folder: Path, patterns: Iterable[str]) -> tuple[Path, ...]:
+    return tuple(sorted({file for pattern in patterns for file in folder.glob(pattern) if file.is_file()}))
 
 
 def check_folder(folder: Path) -> None:

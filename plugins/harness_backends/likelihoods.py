@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness import LogLikelihood, Prompt
 from harness_backends.encoding import Encoder, Pair
-from harness_backends.passes import last_logits
-from harness_backends.rows import Row
+from harness_backends.passes import Logits, read_logits
+from harness_backends.tree import Row
 
 if TYPE_CHECKING:
-    from torch import Tensor
     from transformers import PreTrainedModel
+
+_NUMBERS = 1 << 25
+"""Probabilities to hold at a time, beside the logits that they are made of: 128 MB."""
 
 
 def log_likelihoods(
@@ -28,18 +31,13 @@ def log_likelihoods(
     Beyond the model's length the beginning of the context is left out. Pairs that put the same tokens to the model,
     as choices of one token each after one question, share one row.
     """
-    encoded = [encoder.pair(*pair) for pair in pairs]
+    encoded = encoder.pairs(pairs)
     asking = _by_input(encoded, encoder.max_length)
-    rows = [Row(tokens, max(len(encoded[index].continuation) for index in who)) for tokens, who in asking.items()]
-    answers: dict[int, LogLikelihood] = {}
     askers = list(asking.values())
-    for number, logits in last_logits(module, rows, batch_size=batch_size, share_heads=share_heads):
-        # logsumexp is ten times as exact, but lm-eval takes this, and over thirty tokens the two part by 4e-4
-        likely = logits.log_softmax(dim=-1)
-        greedy = logits.argmax(dim=-1).tolist()
-        for index in askers[number]:
-            answers[index] = _answer(encoded[index], likely, greedy)
-    return [answers[index] for index in range(len(pairs))]
+    rows = [Row(tokens, max(len(encoded[index].continuation) for index in who)) for tokens, who in asking.items()]
+    reading = _Reading(encoded, rows, askers)
+    read_logits(module, rows, reading.read, batch_size=batch_size, share_heads=share_heads)
+    return [reading.answers[index] for index in range(len(pairs))]
 
 
 def _by_input(encoded: Sequence[Pair], max_length: int) -> dict[tuple[int, ...], list[int]]:
@@ -51,7 +49,47 @@ def _by_input(encoded: Sequence[Pair], max_length: int) -> dict[tuple[int, ...],
     return asking
 
 
-def _answer(pair: Pair, likely: Tensor, greedy: Sequence[int]) -> LogLikelihood:
-    count = len(pair.continuation)
-    value = float(likely[-count:][range(count), pair.continuation].sum())
-    return LogLikelihood(value, list(greedy[-count:]) == pair.continuation, len(pair.context), count)
+@dataclass
+class _Reading:
+    """Picks from logits what the pairs ask for; a few large transfers rather than one a pair."""
+
+    encoded: Sequence[Pair]
+    rows: Sequence[Row]
+    askers: Sequence[Sequence[int]]
+    answers: dict[int, LogLikelihood] = field(default_factory=dict)
+
+    def read(self, logits: Logits) -> None:
+        _, columns, vocabulary = logits.values.shape
+        step = max(1, _NUMBERS // (columns * vocabulary))
+        for first in range(0, len(logits.rows), step):
+            self._read(logits, range(first, min(first + step, len(logits.rows))))
+
+    def _read(self, logits: Logits, places: range) -> None:
+        import torch
+
+        asked = list(self._asked(logits, places))
+        picked = [
+            (place - places.start, column + offset, token)
+            for place, column, index in asked
+            for offset, token in enumerate(self.encoded[index].continuation)
+        ]
+        row, column, token = torch.tensor(picked, device=logits.values.device).T
+        values = logits.values[places.start : places.stop].float()
+        # logsumexp is ten times as exact, but lm-eval takes this, and over thirty tokens the two part by 4e-4
+        likely = values.log_softmax(dim=-1)[row, column, token].cpu()
+        greedy = (values.argmax(dim=-1)[row, column] == token).cpu()
+        start = 0
+        for _, _, index in asked:
+            pair = self.encoded[index]
+            span = slice(start, start := start + len(pair.continuation))
+            self.answers[index] = LogLikelihood(
+                float(likely[span].sum()), bool(greedy[span].all()), len(pair.context), len(pair.continuation)
+            )
+
+    def _asked(self, logits: Logits, places: range) -> Iterator[tuple[int, int, int]]:
+        """For each pair that asks one of these rows its place, the column of its first token, and its index."""
+        for place in places:
+            number = logits.rows[place]
+            for index in self.askers[number]:
+                skipped = self.rows[number].needed - len(self.encoded[index].continuation)
+                yield place, logits.starts[place] + skipped, index

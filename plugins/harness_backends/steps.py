@@ -1,9 +1,10 @@
-"""What is done at each step of an answer: draw the next token, see whether a stop string has come."""
+"""What is done at each step of an answer: draw the next token, see whether the answer has ended."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
@@ -27,10 +28,14 @@ class Sampler(LogitsProcessor):
         self._generators = [_generator(settings.seed, sample, attempt) for sample, attempt in keys]
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:
-        """The logits with noise; their largest is the draw."""
-        scores = self._nucleus(scores / self._temperature)
+        """The logits of every row with noise, as Transformers asks for them."""
+        return self.noisy(scores, range(len(self._generators)))
+
+    def noisy(self, logits: torch.Tensor, rows: Sequence[int]) -> torch.Tensor:
+        """The logits of these rows, by the places of their keys, with noise; their largest is the draw."""
+        scores = self._nucleus(logits / self._temperature)
         noise = torch.stack(
-            [-torch.empty(scores.shape[1]).exponential_(generator=each).log() for each in self._generators]
+            [-torch.empty(scores.shape[1]).exponential_(generator=self._generators[row]).log() for row in rows]
         )
         return scores + noise.to(scores)
 
@@ -43,29 +48,54 @@ class Sampler(LogitsProcessor):
         return scores.masked_fill(outside, float("-inf"))
 
 
-class StopAt(StoppingCriteria):
-    """Ends a row when its answer holds one of the stop strings; remembers after how many tokens."""
+@dataclass(frozen=True)
+class Ending:
+    """When an answer has ended: with one of the tokens that end answers, or as soon as it holds a stop string."""
 
-    def __init__(self, tokenizer: PreTrainedTokenizerBase, stops: Sequence[str], start: int) -> None:
-        self._tokenizer, self._start = tokenizer, start
-        self._stops = [stop for stop in stops if stop]
+    tokenizer: PreTrainedTokenizerBase
+    tokens: tuple[int, ...]
+    stops: tuple[str, ...]
+
+    def is_reached(self, answer: Sequence[int]) -> bool:
+        """Whether this answer, not ended one token before, has ended now."""
+        return answer[-1] in self.tokens or self._holds_stop(answer)
+
+    def cut(self, answer: Sequence[int]) -> tuple[list[int], bool]:
+        """The answer up to its end, the ending token counted, and whether it has ended at all."""
+        for count in range(1, len(answer) + 1):
+            if self.is_reached(answer[:count]):
+                return list(answer[:count]), True
+        return list(answer), False
+
+    def text(self, answer: Sequence[int]) -> tuple[str, bool]:
+        """The answer's text before its first stop string, and whether one was there."""
+        whole = text = self._decoded(answer)
+        for stop in self.stops:
+            text = text.split(stop)[0] if stop else text
+        return text, text != whole
+
+    def _holds_stop(self, answer: Sequence[int]) -> bool:
+        stops = [stop for stop in self.stops if stop]
+        if not stops:
+            return False
         # a token may be a single byte, and the first ones of a tail may be half a letter
-        self._tail = max((len(stop.encode()) for stop in self._stops), default=0) + 8
-        self.lengths: dict[int, int] = {}
-        """Row -> tokens of its answer when the stop string was whole."""
+        tail = self._decoded(answer[-max(len(stop.encode()) for stop in stops) - 8 :])
+        return any(stop in tail for stop in stops)
+
+    def _decoded(self, tokens: Sequence[int]) -> str:
+        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False))
+
+
+class EndsRows(StoppingCriteria):
+    """An ``Ending`` as Transformers asks for it, of rows whose answers begin at column ``start``."""
+
+    def __init__(self, ending: Ending, start: int) -> None:
+        self._ending, self._start = ending, start
 
     def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor, **_: object) -> torch.Tensor:
         """For each row whether it has ended."""
-        count = input_ids.shape[1] - self._start
-        tails = input_ids[:, -min(count, self._tail) :].tolist() if count else [[] for _ in input_ids]
-        for row, tail in enumerate(tails):
-            if row not in self.lengths and self._holds_stop(tail):
-                self.lengths[row] = count
-        return torch.tensor([row in self.lengths for row in range(len(tails))], device=input_ids.device)
-
-    def _holds_stop(self, tokens: list[int]) -> bool:
-        text = str(self._tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False))
-        return any(stop in text for stop in self._stops)
+        answers = input_ids[:, self._start :].tolist()
+        return torch.tensor([self._ending.is_reached(answer) for answer in answers], device=input_ids.device)
 
 
 def _generator(seed: int, sample_id: str, attempt: int) -> torch.Generator:

@@ -20,7 +20,7 @@ class Transformers:
     """Opens a hub id, a folder with safetensors weights, or a ``.gguf`` file."""
 
     name: ClassVar[str] = "transformers"
-    requires_packages: ClassVar[tuple[str, ...]] = ("torch", "transformers", "peft")
+    requires_packages: ClassVar[tuple[str, ...]] = ("torch", "transformers", "tokenizers", "peft")
 
     share_heads: bool = True
     """Whether a beginning that several prompts share is computed once; off, each prompt is computed alone, slower."""

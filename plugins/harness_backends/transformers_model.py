@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from harness import Generation, GenerationSettings, LogLikelihood, Model, ModelFacts, Prompt
-from harness_backends.answers import Head, Writer
+from harness_backends.answers import Writer
 from harness_backends.likelihoods import log_likelihoods
+from harness_backends.places import Head
+from harness_backends.proof import prove
 from harness_backends.weights import Weights
 
 
@@ -22,6 +24,7 @@ class TransformersModel:
     weights: Weights
     adapter: Path | None = None
     _head: Head = field(default_factory=Head)
+    _is_proved: bool = False
 
     @property
     def facts(self) -> ModelFacts:
@@ -32,6 +35,10 @@ class TransformersModel:
         """A view of the same weights with this adapter, or with none; an adapter that does not act is an error here."""
         self.weights.module(adapter)
         return TransformersModel(self.weights, adapter)
+
+    def rendered(self, prompt: Prompt) -> str:
+        """The text that this prompt puts to the model: raw text as it stands, messages through the chat template."""
+        return self.weights.encoder.rendered(prompt)
 
     def generate(
         self, prompts: Sequence[Prompt], settings: GenerationSettings, *, sample_ids: Sequence[str]
@@ -48,16 +55,19 @@ class TransformersModel:
         encoder = self.weights.encoder
         room = encoder.max_length - settings.max_new_tokens
         tokens = [encoder.prompt(prompt, room=room) for prompt in prompts]
+        self._prove(tokens)
         with torch.inference_mode():
             module = self.weights.module(self.adapter)
-            if self.weights.share_heads:
-                self._head.fit(module, tokens)
-            return Writer(module, encoder, self.weights.ends, settings, self._head).write(tokens, sample_ids)
+            head = self._head if self.weights.share_heads else None
+            return Writer(module, encoder, self.weights.ends, settings, head).write(tokens, sample_ids)
 
     def log_likelihoods(self, pairs: Sequence[tuple[Prompt, str]], *, batch_size: int) -> Sequence[LogLikelihood]:
         """For each (context, continuation) how likely the continuation is, in the same order."""
         import torch
 
+        if not pairs:
+            return []
+        self._prove(self._input(*pair) for pair in pairs)
         with torch.inference_mode():
             return log_likelihoods(
                 self.weights.module(self.adapter),
@@ -66,3 +76,14 @@ class TransformersModel:
                 batch_size=batch_size,
                 share_heads=self.weights.share_heads,
             )
+
+    def _prove(self, requests: Iterable[Sequence[int]]) -> None:
+        """Once a view, before its first answer: its adapter must act on these rows of tokens."""
+        if self.adapter is not None and not self._is_proved:
+            prove(self.weights, self.adapter, requests)
+            self._is_proved = True
+
+    def _input(self, context: Prompt, continuation: str) -> list[int]:
+        """What goes into the model to weigh the continuation."""
+        pair = self.weights.encoder.pair(context, continuation)
+        return [*pair.context, *pair.continuation][-(self.weights.encoder.max_length + 1) :][:-1]

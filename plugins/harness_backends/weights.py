@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness import ModelFacts, ModelFailed, ModelRef
 from harness_backends.encoding import Encoder, longest_input
-from harness_backends.folders import weight_files
-from harness_backends.passes import can_share_heads, probe_logits
+from harness_backends.folders import configuration_files, tokenizer_files, weight_files
+from harness_backends.passes import probe_logits, why_plain
 from harness_backends.quiet import without_bars
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ class Weights:
     ends: tuple[int, ...]
     """The tokens that end an answer."""
     parameters: int
-    share_heads: bool
+    why_plain: str | None
+    """Why beginnings that texts share are computed again for each; ``None`` where they are computed once."""
     _peft: PeftModel | None = None
     _names: dict[Path, str] = field(default_factory=dict)
 
@@ -62,22 +63,29 @@ class Weights:
         encoder = Encoder(tokenizer, longest_input(module.config, tokenizer))
         parameters = sum(weight.numel() for weight in module.parameters())
         with torch.inference_mode():
-            sharing = share_heads and can_share_heads(module)
-        return cls(ref, folder, module, encoder, ends, parameters, sharing)
+            reason = why_plain(module) if share_heads else "share_heads is off"
+        return cls(ref, folder, module, encoder, ends, parameters, reason)
+
+    @property
+    def share_heads(self) -> bool:
+        """Whether beginnings that texts share are computed once."""
+        return self.why_plain is None
 
     @cached_property
     def facts(self) -> ModelFacts:
-        """What the record keeps; the digest is of the files that were loaded."""
+        """What the record keeps; the digests are of the files that were loaded."""
         template = self.encoder.tokenizer.chat_template
         return ModelFacts(
             name=self.ref.name,
             folder=str(self.folder),
-            weights_sha256=_digest(self.folder),
+            weights_sha256=_digest(weight_files(self.folder)),
             template_sha256=hashlib.sha256(str(template).encode()).hexdigest() if template else None,
+            tokenizer_sha256=_digest(tokenizer_files(self.folder)),
+            config_sha256=_digest(configuration_files(self.folder)),
             dtype=self.ref.dtype,
             device=str(self._open().device),
             parameters=self.parameters,
-            path_taken="shared heads" if self.share_heads else "plain",
+            path_taken="prefix tree" if self.why_plain is None else f"plain: {self.why_plain}",
         )
 
     def module(self, adapter: Path | None) -> PreTrainedModel:
@@ -166,10 +174,10 @@ def _padding(tokenizer: PreTrainedTokenizerBase, ends: tuple[int, ...]) -> int:
     return padding if isinstance(padding, int) else next(iter(ends), 0)
 
 
-def _digest(folder: Path) -> str:
-    """SHA-256 over the contents of the safetensors files, in the order of their names."""
+def _digest(files: Iterable[Path]) -> str:
+    """SHA-256 over the contents of the files, one after the other."""
     whole = hashlib.sha256()
-    for file in weight_files(folder):
+    for file in files:
         with file.open("rb") as stream:
             while block := stream.read(1 << 20):
                 whole.update(block)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -11,19 +12,13 @@ from hypothesis import strategies as st
 from harness.comparison.compare import delta
 from harness.comparison.evidence import Evidence
 from harness.comparison.flips import Group, flips, groups
-from harness.values import Pair, Sample
+from harness.values import Pair
 
 SCORES = st.none() | st.sampled_from([0.0, 0.25, 0.5, 1.0, math.nan])
 
 
 def pairs(*both: tuple[float | None, float | None]) -> list[Pair]:
     return [Pair(f"s{place}", baseline, candidate) for place, (baseline, candidate) in enumerate(both)]
-
-
-def sample(
-    number: int, *, stratum: str | None = None, cluster: str | None = None, tags: tuple[str, ...] = ()
-) -> Sample:
-    return Sample(f"s{number}", "?", ("yes",), stratum=stratum, cluster=cluster, tags=tags)
 
 
 def test_the_largest_loss_comes_first_and_equal_ones_stay_in_order() -> None:
@@ -52,7 +47,7 @@ def test_two_infinite_scores_are_equal_and_one_is_the_largest_loss() -> None:
 def test_nothing_to_compare_is_nothing() -> None:
     found = flips([], higher_is_better=True)
     assert (found.compared, found.broken, found.fixed, found.missing) == (0, (), (), ())
-    assert groups(found, []) == ()
+    assert groups(found, [], {}) == ()
 
 
 @given(st.lists(st.tuples(SCORES, SCORES)), st.booleans())
@@ -68,14 +63,14 @@ def test_the_counts_are_those_of_the_comparison(both: list[tuple[float | None, f
 
 
 def test_groups_are_counted_by_cluster_stratum_and_tag_and_the_worst_comes_first() -> None:
-    samples = [
-        sample(0, cluster="p1", stratum="law", tags=("long", "french")),
-        sample(1, cluster="p1", stratum="law", tags=("long",)),
-        sample(2, cluster="p2", stratum="art", tags=("long", "long")),
-        sample(3, stratum="art"),
+    both = [
+        Pair("s0", 1, 0, cluster="p1", stratum="law"),
+        Pair("s1", 0, 1, cluster="p1", stratum="law"),
+        Pair("s2", 1, 0, cluster="p2", stratum="art"),
+        Pair("s3", None, 1, stratum="art"),
     ]
-    found = flips(pairs((1, 0), (0, 1), (1, 0), (None, 1)), higher_is_better=True)
-    assert groups(found, samples) == (
+    tags = {"s0": ("long", "french"), "s1": ("long",), "s2": ("long", "long")}
+    assert groups(flips(both, higher_is_better=True), both, tags) == (
         Group("cluster", "p2", compared=1, fixed=0, broken=1, missing=0),
         Group("cluster", "p1", compared=2, fixed=1, broken=1, missing=0),
         Group("stratum", "art", compared=1, fixed=0, broken=1, missing=1),
@@ -87,9 +82,10 @@ def test_groups_are_counted_by_cluster_stratum_and_tag_and_the_worst_comes_first
 
 @pytest.mark.parametrize("upward", [True, False])
 def test_the_groups_of_a_kind_that_every_sample_has_add_up_to_the_whole(upward: bool) -> None:
-    both = pairs(*[((place % 3) / 2, (place % 5) / 4 if place % 7 else None) for place in range(100)])
+    scores = [((place % 3) / 2, (place % 5) / 4 if place % 7 else None) for place in range(100)]
+    both = [replace(pair, stratum=f"part {place % 9}") for place, pair in enumerate(pairs(*scores))]
     found = flips(both, upward)
-    counted = groups(found, [sample(place, stratum=f"part {place % 9}") for place in range(100)])
+    counted = groups(found, both, {})
     assert len(counted) == 9
     assert sum(group.compared for group in counted) == found.compared
     assert sum(group.fixed for group in counted) == len(found.fixed)

@@ -11,6 +11,7 @@ import pytest
 from harness import MeanOfScores, Sample, Score, ScoringContext
 from harness.catalog import Planned
 from harness.execution.claim import claim
+from harness.execution.evaluate import chunks
 from harness.execution.prompting import assemble
 from harness.execution.score import score
 from harness.store.reader import Reader
@@ -35,6 +36,21 @@ def test_without_a_system_text_the_rows_own_stays_first() -> None:
 
 def test_raw_text_is_never_prompted() -> None:
     assert assemble(Prompting("Be brief.", (SHOT,)), "Question: 2 + 2\nAnswer:") == "Question: 2 + 2\nAnswer:"
+
+
+def parts_of(*strata: str | None, size: int) -> list[int]:
+    samples = [Sample(str(number), "q", ("t",), stratum=stratum) for number, stratum in enumerate(strata)]
+    made = list(chunks(samples, size))
+    assert [sample for chunk in made for sample in chunk] == samples
+    return [len(chunk) for chunk in made]
+
+
+def test_a_chunk_grows_until_its_subject_ends_but_not_beyond_twice_its_size() -> None:
+    assert parts_of(*["law"] * 6, *["art"] * 5, size=4) == [6, 5]
+    assert parts_of(*["law"] * 11, "art", size=4) == [8, 4]
+    assert parts_of(*[None] * 9, size=4) == [4, 4, 1]
+    assert parts_of(*"abcdefghi", size=4) == [4, 4, 1]
+    assert parts_of(size=4) == []
 
 
 class Metric(MeanOfScores):

@@ -10,7 +10,6 @@ import pytest
 from harness import GenerationSettings, Message, Model, ModelFailed, ModelRef, UsageError
 from harness.protocols import Backend
 from harness.testing.tiny import tiny_adapter, tiny_llama
-from harness_backends.rows import level
 from harness_backends.transformers_backend import Transformers
 
 SYSTEM = "You are a helpful assistant that turns a ticket into JSON. " * 6
@@ -102,6 +101,12 @@ def test_a_conversation_is_a_context_too(model: Model) -> None:
     assert one == other
 
 
+def test_a_prompt_is_rendered_as_the_model_gets_it(model: Model) -> None:
+    templated = "<|im_start|>user\nWhich planet?<|im_end|>\n<|im_start|>assistant\n"
+    assert model.rendered((Message("user", "Which planet?"),)) == templated
+    assert model.rendered("Which planet?") == "Which planet?"
+
+
 def test_a_continuation_without_tokens_is_refused(model: Model) -> None:
     with pytest.raises(ModelFailed, match="no tokens of its own"):
         model.log_likelihoods([("Hello", "")], batch_size=1)
@@ -144,8 +149,8 @@ def test_identical_prompts_share_and_still_answer(model: Model, plain: Model) ->
 
 
 def test_facts_say_which_path_is_taken(model: Model, plain: Model) -> None:
-    assert model.facts.path_taken == "shared heads"
-    assert plain.facts.path_taken == "plain"
+    assert model.facts.path_taken == "prefix tree"
+    assert plain.facts.path_taken == "plain: share_heads is off"
 
 
 def test_a_model_that_looks_back_over_a_window_takes_the_plain_path(folder: Path, tmp_path: Path) -> None:
@@ -154,7 +159,7 @@ def test_a_model_that_looks_back_over_a_window_takes_the_plain_path(folder: Path
     config |= {"model_type": "mistral", "architectures": ["MistralForCausalLM"], "sliding_window": 8}
     (windowed / "config.json").write_text(json.dumps(config))
     with Transformers().open(ModelRef(str(windowed))) as opened:
-        assert opened.facts.path_taken == "plain"
+        assert opened.facts.path_taken == "plain: the model's cache cannot be cut"
         expected = by_lm_eval(windowed, PAIRS[:4])
         found = opened.log_likelihoods(PAIRS[:4], batch_size=4)
         assert [each.value for each in found] == pytest.approx([value for value, _ in expected], abs=1e-4)
@@ -377,15 +382,3 @@ def test_the_backend_keeps_the_protocol(folder: Path) -> None:
     backend: Backend = Transformers()
     assert isinstance(backend, Backend)
     assert backend.folder(ModelRef(str(folder))) == folder
-
-
-def test_what_is_run_together_is_of_like_length_and_nothing_is_left_out() -> None:
-    lengths = [500, 410, 400, 390, 120, 118, 110, 60, 59, 58, 57, 3]
-    ranges = list(level(lengths, size=4))
-    assert [place for places in ranges for place in places] == list(range(len(lengths)))
-    for places in ranges:
-        own = [lengths[place] for place in places]
-        assert len(own) <= 4
-        assert max(own) * len(own) <= 1.25 * sum(own)
-    assert list(level([], size=4)) == []
-    assert list(level([7] * 9, size=4)) == [range(4), range(4, 8), range(8, 9)]

@@ -4,8 +4,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import goldens
+import pytest
 import sample_values as values
 
+from harness.report.cache import cache_screen, pruned_screen
 from harness.report.plan import plan_screen
 from harness.report.run import run_screen
 from harness.report.samples import Side, samples_screen
@@ -20,6 +22,7 @@ from harness.values import (
     ModelRef,
     PromptedBaseline,
     Ref,
+    Reusable,
     Sample,
     Suite,
     SuiteBenchmark,
@@ -44,6 +47,33 @@ def test_a_run_is_as_stored() -> None:
     goldens.check(
         "run.txt", goldens.printed(run_screen(shown, faults=[values.FAULT], more={"record": "results/harness.db"}))
     )
+
+
+@pytest.mark.parametrize(
+    ("reused", "changes", "words"),
+    [
+        ({"a-1/tuned": 642}, {}, "cache       642 of 642 items answered by a-1/tuned\n"),
+        ({"a-1/x": 600, "a-2/x": 30}, {}, "cache       630 of 642 items answered by a-1/x (600) and a-2/x (30)\n"),
+        ({"a-1/tuned": 7}, {"status": "failed", "estimates": ()}, "cache       7 items answered by a-1/tuned\n"),
+    ],
+)
+def test_a_run_says_how_many_items_the_record_answered(
+    reused: dict[str, int], changes: dict[str, object], words: str
+) -> None:
+    run = replace(values.TUNED, reused=reused, **changes)  # type: ignore[arg-type]
+    assert words in goldens.printed(run_screen(run))
+    assert "\ncache " not in goldens.printed(run_screen(values.TUNED))
+
+
+def test_what_can_be_given_again_is_as_stored() -> None:
+    model, weights = "HuggingFaceTB/SmolLM2-135M-Instruct", "a3" * 32
+    shares = [
+        Reusable(model, weights, None, 57_402, 3_412_000, 2_525_688, "2026-03-14T09:26:53+00:00"),
+        Reusable(model, weights, "d4" * 32, 200, 31_000, 8_800, "2026-03-15T10:00:00+00:00"),
+    ]
+    screen = cache_screen(shares, record=values.RECORD, size=48_300_000)
+    nothing = cache_screen([], record=values.RECORD, size=48_300_000)
+    goldens.check("cache.txt", "".join(map(goldens.printed, [screen, nothing, pruned_screen(57_402, shares[1:])])))
 
 
 def test_a_comparison_is_as_stored() -> None:
@@ -128,6 +158,8 @@ def test_hostile_runs_do_nothing() -> None:
         runs_table(comparison.runs),
         run_screen(comparison.runs[0], faults=[fault]),
         comparison_screen(comparison),
+        run_screen(replace(comparison.runs[0], reused={values.HOSTILE: 1})),
+        cache_screen([Reusable(*[values.HOSTILE] * 3, 1, 1, 1, values.HOSTILE)], record=Path(values.HOSTILE), size=1),
         plugins_screen([OfferRow(*[values.HOSTILE] * 4)], [BrokenRow(*[values.HOSTILE] * 3)]),
     ]
     for screen in screens:

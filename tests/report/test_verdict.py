@@ -10,6 +10,7 @@ import pytest
 import sample_values as values
 from rich.console import Console
 
+from harness.report.markdown import verdict_markdown
 from harness.report.verdict import verdict_screen, verdict_svg
 from harness.values import Comparison, Verdict
 
@@ -38,6 +39,16 @@ def test_the_whole_answer_stands_on_one_screen() -> None:
 @pytest.mark.parametrize("case", CASES)
 def test_no_line_is_wider_than_the_terminal(case: str, width: int) -> None:
     assert max(map(len, screen(*CASES[case], width).splitlines())) <= width
+
+
+def test_each_arm_says_how_many_items_the_record_answered() -> None:
+    base, prompted, tuned = values.COMPARISON.runs
+    runs = (replace(base, reused={"tickets-1/base": 642}), replace(prompted, reused={"tickets-2/prompted": 14}), tuned)
+    text = screen(replace(values.COMPARISON, runs=runs), values.PASSED)
+    assert "cache       base: 642 of 642 items answered by tickets-1/base\n" in text
+    assert "            prompted: 14 of 200 items answered by tickets-2/prompted\n" in text
+    told = verdict_markdown(replace(values.COMPARISON, runs=runs), values.PASSED)
+    assert "- cache, base: 642 of 642 items answered by tickets-1/base\n- cache, prompted: 14 of 200 items" in told
 
 
 def test_an_outcome_can_be_told_without_colours() -> None:

@@ -26,7 +26,7 @@ from harness.values import (
 METRICS = ("exact_match", "f1")
 TASK = Task("tickets", "generate", tuple(Ref(name) for name in METRICS))
 ENVIRONMENT = Environment("3.11.7", "linux", "x86_64", 2, "cpu", {"torch": "2.13.0"}, "abc123")
-FACTS = ModelFacts("org/model", "/models/m", "w" * 64, None, "float32", "cpu", 135_000_000, "plain")
+FACTS = ModelFacts("org/model", "/models/m", "w" * 64, None, "t" * 64, "c" * 64, "float32", "cpu", 135_000_000, "plain")
 ORIGIN = Origin("finetune-harness", "0.1.0", "metrics")
 
 

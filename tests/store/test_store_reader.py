@@ -149,6 +149,40 @@ def test_items_keep_the_order_of_the_samples(path: Path, writer: Writer) -> None
         ]
 
 
+def test_a_few_samples_are_read_without_the_others(path: Path, writer: Writer) -> None:
+    samples = [sample(n) for n in (3, 1, 2)]
+    header = started(writer, samples)
+    writer.add_batch(header.id, "tickets", *batch(samples))
+    with Reader(path) as reader:
+        some = ["s00002", "s00003", "s00009"]
+        assert reader.samples(header.id, "tickets", some) == [samples[0], samples[2]]
+        assert reader.items(header.id, "tickets", some) == [
+            Item(samples[0], (generation("s00003"),)),
+            Item(samples[2], (generation("s00002"),)),
+        ]
+        assert [each.sample_id for each in reader.scores(header.id, "tickets", "f1", some)] == ["s00003", "s00002"]
+        assert reader.items(header.id, "tickets", []) == []
+
+
+def test_tags_are_those_of_the_samples_that_have_some(path: Path, writer: Writer) -> None:
+    header = started(writer, [sample(1, tags=("long", "french")), sample(2), sample(3, tags=("long",))])
+    with Reader(path) as reader:
+        assert reader.tags(header.id, "tickets") == {"s00001": ("long", "french"), "s00003": ("long",)}
+        assert reader.tags(header.id, "no task") == {}
+
+
+def test_pairs_take_their_groups_from_the_candidate_and_else_from_the_baseline(path: Path, writer: Writer) -> None:
+    base = started(writer, [sample(1, stratum="old", cluster="p1"), sample(2, stratum="old"), sample(3)], "base")
+    tuned = started(writer, [sample(4, cluster="p4"), sample(3), sample(1, stratum="new")], "tuned")
+    with Reader(path) as reader:
+        assert reader.pairs(base.id, tuned.id, "tickets", "f1") == [
+            Pair("s00001", None, None, "new", "p1"),
+            Pair("s00002", None, None, "old"),
+            Pair("s00003", None, None),
+            Pair("s00004", None, None, None, "p4"),
+        ]
+
+
 def test_tasks_come_back_with_their_settings(path: Path, writer: Writer) -> None:
     header = started(writer, [])
     settings = GenerationSettings(64, 0.5, 0.9, ("\n", "</s>"), 3, 8)

@@ -1,0 +1,131 @@
+"""Answers that need not be asked for again: those that an earlier run got to the very same request.
+
+The record itself is the cache. A request is known by the digest of all that its answer depends on: what computes (the
+weights, adapter, number format, tokenizer and chat template by their content, the backend by its code and packages, the
+kind of device) and what is asked (the text as the model gets it, and the settings). Whatever differs in a byte is
+another request. Scores are never taken over: metrics are cheap, and may have changed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.metadata
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.catalog import Planned
+from harness.execution.prompting import assemble
+from harness.identity import digest, file_sha256
+from harness.protocols import Model
+from harness.store.reader import Reader
+from harness.values import Generation, GenerationSettings, Mode, ModelFacts, Prompting, Provenance, Sample, Task
+
+if TYPE_CHECKING:
+    from hashlib import _Hash
+
+_LENGTH = 16
+"""Bytes of a digest that are kept: among a billion requests the chance that two share them is below 1e-20."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """All answers of one sample, each with where it comes from."""
+
+    generations: tuple[Generation, ...]
+    provenance: tuple[Provenance, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cache:
+    """What the record can answer in the place of one arm's model."""
+
+    reader: Reader
+    run: str
+    model: Model
+    prompting: Prompting
+    computes: str
+    """Digest of what computes (``what_computes``)."""
+    reuse: bool
+    """Whether anything is looked up; requests are known by their digests in any case, so that later runs find them."""
+
+    def requests(self, task: Task, samples: Sequence[Sample]) -> dict[str, tuple[bytes, ...]]:
+        """Sample -> the digests of what it asks: one, or in ``choose`` one for each choice."""
+        begun = hashlib.sha256(digest([self.computes, task.mode, _acting(task.mode, task.generation)]).encode())
+        return {sample.id: tuple(self._requests(begun.copy(), task, sample)) for sample in samples}
+
+    def known(self, task: Task, requests: Mapping[str, Sequence[bytes]]) -> dict[str, Answered]:
+        """The samples whose answers the record holds, all of them; of one that lacks an answer all are asked anew."""
+        if not self.reuse:
+            return {}
+        wanted = {request for asked in requests.values() for request in asked}
+        found = self.reader.answers(list(wanted), self.run, task.name)
+        return {
+            sample: _taken_over(sample, [found[request] for request in asked])
+            for sample, asked in requests.items()
+            if asked and found.keys() >= set(asked)
+        }
+
+    def _requests(self, hasher: _Hash, task: Task, sample: Sample) -> Iterator[bytes]:
+        prompt = assemble(self.prompting, sample.prompt)
+        # Raw text gets the tokenizer's own first token, a template brings it along: one text, two lists of tokens.
+        _add(hasher, "raw" if isinstance(prompt, str) else "messages")
+        _add(hasher, self.model.rendered(prompt))
+        if task.mode == "generate":
+            # A draw is made from the seed and the sample, so two samples with one text are answered differently.
+            _add(hasher, sample.id if task.generation.temperature > 0 else "")
+            yield hasher.digest()[:_LENGTH]
+            return
+        for choice in sample.choices:
+            continued = hasher.copy()  # the context, thousands of bytes, is gone through once
+            _add(continued, choice)
+            yield continued.digest()[:_LENGTH]
+
+
+def what_computes(backend: Planned, facts: ModelFacts, adapter_sha256: str | None) -> str:
+    """Digest of all but the request that an answer depends on; names, folders and dates are no part of it."""
+    weights = (facts.weights_sha256, facts.config_sha256, facts.dtype, adapter_sha256)
+    text = (facts.tokenizer_sha256, facts.template_sha256)
+    plugin_class = type(backend.instance)
+    packages = {name: importlib.metadata.version(name) for name in plugin_class.requires_packages}
+    code = (backend.origin.distribution, backend.origin.version, plugin_class.name, backend.instance)
+    # The kind of device, not its number; and the way of computing, which a backend chooses by what the model can do.
+    where = (facts.device.partition(":")[0], facts.path_taken)
+    return digest([weights, text, code, _source(plugin_class), packages, where])
+
+
+def _source(plugin_class: type) -> list[str]:
+    """Digests of the Python files beside a plugin: while it is worked on its version stays as it is."""
+    module = sys.modules.get(plugin_class.__module__)
+    if module is None or not module.__file__:
+        return []
+    file = Path(module.__file__)
+    files = sorted(file.parent.rglob("*.py")) if module.__package__ else [file]
+    return [file_sha256(each) for each in files if each.is_file()]
+
+
+def _acting(mode: Mode, settings: GenerationSettings) -> GenerationSettings:
+    """The settings with those that do nothing here as they are by default."""
+    if mode == "choose":
+        return GenerationSettings(batch_size=settings.batch_size)
+    greedy = GenerationSettings()
+    if settings.temperature > 0:
+        return settings
+    return replace(settings, temperature=greedy.temperature, top_p=greedy.top_p, seed=greedy.seed)
+
+
+def _add(hasher: _Hash, text: str) -> None:
+    """Each text with its length before it, so that none can run into the next."""
+    content = text.encode(errors="surrogatepass")
+    hasher.update(len(content).to_bytes(8, "big"))
+    hasher.update(content)
+
+
+def _taken_over(sample: str, found: Sequence[tuple[Generation, Provenance]]) -> Answered:
+    """Answers as this sample's own; another may have asked the same."""
+    return Answered(
+        tuple(replace(answer, sample_id=sample, attempt=place) for place, (answer, _) in enumerate(found)),
+        tuple(provenance for _, provenance in found),
+    )
