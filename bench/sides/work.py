@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from harness_backends.encoding import Encoder
+from harness_backends.tree import common_length
 from harness_forgetting.hellaswag import HellaSwag
 from harness_forgetting.mmlu import Mmlu
 
@@ -63,11 +64,6 @@ def bound(encoder: Encoder, contexts: Sequence[str], choices: Sequence[Sequence[
     """Tokens that a program runs which shares nothing but equal rows, over those of a tree that shares everything."""
     pairs = (encoder.pair(context, choice) for context, of in zip(contexts, choices, strict=True) for choice in of)
     rows = sorted({(*pair.context, *pair.continuation)[-(encoder.max_length + 1) :][:-1] for pair in pairs})
-    shared = sum(common(one, other) for one, other in itertools.pairwise(rows))
+    shared = sum(common_length(one, other) for one, other in itertools.pairwise(rows))
     whole = sum(map(len, rows))
     return whole / (whole - shared) if rows else math.nan
-
-
-def common(one: Sequence[int], other: Sequence[int]) -> int:
-    """How many tokens both begin with."""
-    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))

@@ -14,14 +14,13 @@ from harness_backends.tree import Tree
 
 if TYPE_CHECKING:
     from torch import Tensor
-    from transformers import DynamicCache, PreTrainedModel
+    from transformers import DynamicCache
 
 
 @dataclass
 class Memory:
     """Keys and values by branch; shape (layers, 2, key heads, tokens, width)."""
 
-    module: PreTrainedModel
     tree: Tree
     _held: dict[int, Tensor] = field(default_factory=dict)
 

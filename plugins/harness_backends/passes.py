@@ -50,7 +50,7 @@ def read_logits(
     if not rows:
         return
     tree = grown(rows) if share_heads else Tree((), (None,) * len(rows))
-    work = _Passes(module, Memory(module, tree), parts.budget(rows, batch_size))
+    work = _Passes(module, Memory(tree), parts.budget(rows, batch_size))
     for branches, leaves in parts.waves(rows, tree, work.budget):
         for level in parts.depths(tree, branches):
             work.over([parts.branch(rows, tree, number) for number in level], work.grow)
