@@ -127,7 +127,7 @@ def write(folder: Path, count: int) -> None:
         for arm in RIGHT:
             run = header(suite, experiment, arm)
             writer.start_run(run)
-            writer.start_task(run.id, TASK, samples, "made up")
+            writer.start_task(run.id, TASK, samples, "made up", conditions=arm.encode())
             size = BATCHES_A_CHUNK * suite.batch_size
             for start in range(0, count, size):
                 chunk = samples[start : start + size]

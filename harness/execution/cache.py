@@ -12,7 +12,7 @@ import hashlib
 import importlib.metadata
 import sys
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -51,17 +51,27 @@ class Cache:
     reuse: bool
     """Whether anything is looked up; requests are known by their digests in any case, so that later runs find them."""
 
+    _answerable: dict[str, dict[bytes, int]] = field(default_factory=dict)
+    """Task -> what the record can answer under its conditions, read when it is first asked."""
+
+    def conditions(self, task: Task) -> bytes:
+        """Digest of all that this task's answers depend on but the requests: what computes, and the settings."""
+        return bytes.fromhex(digest([self.computes, task.mode, _acting(task.mode, task.generation)]))[:_LENGTH]
+
     def requests(self, task: Task, samples: Sequence[Sample]) -> dict[str, tuple[bytes, ...]]:
         """Sample -> the digests of what it asks: one, or in ``choose`` one for each choice."""
-        begun = hashlib.sha256(digest([self.computes, task.mode, _acting(task.mode, task.generation)]).encode())
+        begun = hashlib.sha256(self.conditions(task))
         return {sample.id: tuple(self._requests(begun.copy(), task, sample)) for sample in samples}
 
     def known(self, task: Task, requests: Mapping[str, Sequence[bytes]]) -> dict[str, Answered]:
         """The samples whose answers the record holds, all of them; of one that lacks an answer all are asked anew."""
         if not self.reuse:
             return {}
+        if task.name not in self._answerable:
+            self._answerable[task.name] = self.reader.answerable(self.run, task.name)
+        places = self._answerable[task.name]
         wanted = {request for asked in requests.values() for request in asked}
-        found = self.reader.answers(list(wanted), self.run, task.name)
+        found = self.reader.answers([places[request] for request in wanted if request in places])
         return {
             sample: _taken_over(sample, [found[request] for request in asked])
             for sample, asked in requests.items()

@@ -54,7 +54,8 @@ class Evaluation:
     def begin(self, planned: PlannedTask) -> None:
         """Record the task and its items in their order, and see what is answered already."""
         task = planned.task
-        self.writer.start_task(self.run.id, task, planned.samples, planned.source)
+        conditions = self.cache.conditions(task)
+        self.writer.start_task(self.run.id, task, planned.samples, planned.source, conditions)
         running = _Running(done=self.reader.done(self.run.id, task.name))
         for metric in planned.metrics:
             running.add(metric.label, self.reader.scores(self.run.id, task.name, metric.label))

@@ -14,18 +14,16 @@ from harness.report.text import plain
 from harness.values import Reusable
 
 _DIGEST = 16
-_SUMS = ("answers", "text_bytes", "index_bytes")
 
 
 def cache_screen(shares: Sequence[Reusable], *, record: Path, size: int) -> RenderableType:
     """How many answers need not be asked for again, by model and adapter, and what they take of the ``size``."""
-    answers, texts, index = (sum(getattr(each, name) for each in shares) for name in _SUMS)
+    answers, texts = sum(each.answers for each in shares), sum(each.text_bytes for each in shares)
     return layout.spaced(
         layout.facts(
             [
                 ("answers", plain(f"{answers:,}", "bold").append(" can be given again", style="not bold")),
                 ("texts", f"{numbers.size(texts)}, a part of the recorded runs, with or without the cache"),
-                ("index", f"about {numbers.size(index)}; a prune frees it for later runs, the file does not shrink"),
                 ("record", f"{record} · {numbers.size(size)}"),
             ]
         ),
@@ -48,7 +46,7 @@ def pruned_screen(forgotten: int, shares: Sequence[Reusable]) -> RenderableType:
 
 
 def _table(shares: Sequence[Reusable]) -> Table:
-    table = layout.columns(["model", "weights", "adapter"], ["answers", "texts", "index", "last asked"])
+    table = layout.columns(["model", "weights", "adapter"], ["answers", "texts", "last asked"])
     for each in shares:
         adapter = plain(each.adapter_sha256[:_DIGEST]) if each.adapter_sha256 else Text(numbers.MISSING, style="dim")
         table.add_row(
@@ -57,7 +55,6 @@ def _table(shares: Sequence[Reusable]) -> Table:
             adapter,
             f"{each.answers:,}",
             numbers.size(each.text_bytes),
-            numbers.size(each.index_bytes),
             numbers.moment(each.newest),
         )
     return table

@@ -1,6 +1,8 @@
 """The record as a cache: answers found again by what was asked, what finding them takes, and how they are forgotten.
 
 Nothing is kept twice: an answer that may be given again is a row of a recorded run with the digest of its request.
+There is no index of these digests: they come in random order, and keeping one in order would be a third of the time
+that recording takes. A task reads those of the tasks that were asked under its own conditions, once.
 """
 
 from __future__ import annotations
@@ -18,16 +20,15 @@ if TYPE_CHECKING:
 
 _AT_ONCE = 900
 """SQLite takes 999 parameters wherever it was built."""
-_BYTES_OF_A_DIGEST = 44
-"""What a row grows by and its entry in the index, measured over 200,000 rows."""
-
-_NEWEST = """
+_ANSWERABLE = """
+SELECT request, generations.rowid FROM tasks JOIN generations ON generations.task = tasks.key
+WHERE tasks.conditions = ? AND tasks.key <> ? AND request IS NOT NULL ORDER BY tasks.key
+"""
+_ANSWERS = """
 SELECT request, coalesce(reused_from, task), samples.id, attempt, text, finish_reason, prompt_tokens, output_tokens,
        seconds, log_likelihood, is_greedy
 FROM generations JOIN samples ON samples.key = sample
-WHERE generations.rowid IN (
-    SELECT max(rowid) FROM generations WHERE request IN ({}) AND task IS NOT ? GROUP BY request
-)
+WHERE generations.rowid IN ({}) AND request IS NOT NULL
 """
 _REUSED = """
 SELECT runs.id, count(*)
@@ -41,7 +42,7 @@ FROM tasks JOIN runs ON runs.key = tasks.run
 WHERE tasks.key IN (SELECT DISTINCT coalesce(reused_from, task) FROM generations WHERE request IS NOT NULL)
 """
 _SIZE = """
-SELECT count(DISTINCT request), count(*), sum(length(CAST(text AS BLOB)))
+SELECT count(DISTINCT request), sum(length(CAST(text AS BLOB)))
 FROM generations WHERE request IS NOT NULL AND coalesce(reused_from, task) IN (SELECT value FROM json_each(?))
 """
 _COUNT = "SELECT count(DISTINCT request) FROM generations WHERE request IS NOT NULL"
@@ -61,15 +62,20 @@ class Asker(NamedTuple):
     started: str
 
 
-def answers(db: Database, requests: Sequence[bytes], besides: int) -> dict[bytes, tuple[Generation, Provenance]]:
-    """The newest answer to each of these requests that the record holds outside the task ``besides``.
+def answerable(db: Database, conditions: bytes, besides: int) -> dict[bytes, int]:
+    """Request -> the row with its newest answer, of all tasks under these conditions but the task ``besides``."""
+    return dict(db.execute(_ANSWERABLE, [conditions, besides]))
+
+
+def answers(db: Database, rows: Sequence[int]) -> dict[bytes, tuple[Generation, Provenance]]:
+    """By request, the answers that these rows still hold; one may have been forgotten or replaced meanwhile.
 
     Each as it was recorded; its origin is the task that asked, also where a later run has taken the answer over.
     """
     found = {}
-    for start in range(0, len(requests), _AT_ONCE):
-        some = requests[start : start + _AT_ONCE]
-        for row in db.execute(_NEWEST.format(", ".join("?" * len(some))), (*some, besides)):
+    for start in range(0, len(rows), _AT_ONCE):
+        some = rows[start : start + _AT_ONCE]
+        for row in db.execute(_ANSWERS.format(", ".join("?" * len(some))), some):
             found[row[0]] = (generation_of(row[2:]), Provenance(row[0], row[1]))
     return found
 
@@ -112,8 +118,6 @@ def _askers(db: Database) -> list[Asker]:
 
 
 def _share(db: Database, askers: Sequence[Asker]) -> Reusable:
-    count, rows, size = db.execute(_SIZE, [json.dumps([asker.task for asker in askers])]).fetchone()
+    count, size = db.execute(_SIZE, [json.dumps([asker.task for asker in askers])]).fetchone()
     newest = max(askers, key=lambda asker: asker.started)
-    return Reusable(
-        newest.model, newest.weights, newest.adapter, count, size, rows * _BYTES_OF_A_DIGEST, newest.started
-    )
+    return Reusable(newest.model, newest.weights, newest.adapter, count, size, newest.started)
