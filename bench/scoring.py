@@ -7,12 +7,14 @@ the other, so that both peaks of memory are its own.
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+import numpy as np
 from figures import say
 from sides import work
 from sides.outcome import Outcome
@@ -85,11 +87,12 @@ def report(job: work.Job, theirs: Outcome, ours: Outcome, options: argparse.Name
     """The figures of one job."""
     same_rows = (theirs.contexts, theirs.choices) == (ours.contexts, ours.choices)
     apart = [
-        abs(one - other)
+        (abs(one - other), one)
         for row, own in zip(theirs.log_likelihoods, ours.log_likelihoods, strict=False)
         for one, other in zip(row, own, strict=False)
     ]
-    largest, limit = max(apart, default=None), LARGEST_DIFFERENCE[options.dtype]
+    largest, there = max(apart, default=(None, 0.0))
+    limit = LARGEST_DIFFERENCE[options.dtype]
     ratio, bound = theirs.seconds / ours.seconds, token_bound(options, ours)
     memory = ours.peak_bytes / theirs.peak_bytes
     other, close = choices(theirs, ours, limit or 0.0)
@@ -110,7 +113,13 @@ def report(job: work.Job, theirs: Outcome, ours: Outcome, options: argparse.Name
     }
     name = job.name
     equal = (same_rows and (largest or 0.0) <= limit) if limit else None
-    say(f"{name}: largest difference of a log-likelihood", largest, limit, "nats", equal, **shared)
+    rounding = {
+        "log_likelihoods": len(apart),
+        "over_the_limit": sum(each > (limit or math.inf) for each, _ in apart),
+        "log_likelihood_there": there,
+        "float32_spacing_there": float(np.spacing(np.float32(abs(there)))),
+    }
+    say(f"{name}: largest difference of a log-likelihood", largest, limit, "nats", equal, **rounding, **shared)
     scores = {"lm_eval": theirs.scores, "harness": ours.scores, "best_two_closer_than_the_limit": close}
     say(f"{name}: other choices than lm-eval's", len(other), 0, "items", not other if limit else None, **scores)
     if is_kept:
