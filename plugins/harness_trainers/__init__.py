@@ -1,12 +1,13 @@
-"""Trainers: supervised fine-tuning of a LoRA adapter. Torch lives in the loop files, behind ``train``."""
+"""Trainers: the methods of supervised fine-tuning. Torch lives in the loop and what it imports, behind ``train``."""
 
 from __future__ import annotations
 
 from harness import Trainer, hookimpl
-from harness_trainers.sft import Lora
+from harness_trainers.auto import Auto
+from harness_trainers.methods import ContinuedPretraining, Full, Ia3, Lora, PrefixTuning, PromptTuning, Qlora
 
 
 @hookimpl
 def harness_register_trainers() -> tuple[type[Trainer], ...]:
     """The trainers of this package."""
-    return (Lora,)
+    return (Full, Lora, Qlora, PrefixTuning, PromptTuning, Ia3, ContinuedPretraining, Auto)

@@ -9,11 +9,13 @@ import torch
 from torch.utils.data import Sampler
 from transformers.cache_utils import DynamicCache, DynamicLayer
 
-IGNORED = -100
-"""The label of a token that is not in the loss, as torch and TRL have it."""
+from harness_trainers.tokens import IGNORED
 
 _WORTH_SHARING = 8
 """Tokens that a batch must share before it is worth a forward pass of its own."""
+
+_APART = 1_000_003
+"""Between the seeds of two epochs, so that no small seed has another's epochs."""
 
 
 class LengthGrouped(Sampler[int]):
@@ -21,41 +23,55 @@ class LengthGrouped(Sampler[int]):
 
     Rows are shuffled, sorted within windows of a few batches and dealt out; then the batches are shuffled. The
     library's own grouping leaves the batches from long to short, so that each epoch would end on the shortest rows.
+    The order is a function of seed and epoch alone: a training that is gone on with sees what it would have seen, and
+    processes that train together agree.
     """
 
     def __init__(self, lengths: Sequence[int], batch_size: int, seed: int, window: int = 16) -> None:
-        self._lengths, self._batch_size, self._window = lengths, batch_size, window
-        self._generator = torch.Generator().manual_seed(seed)
+        self._lengths, self._batch_size, self._seed, self._window = lengths, batch_size, seed, window
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Which epoch the next iteration is for, 0 the first."""
+        self._epoch = epoch
 
     def __len__(self) -> int:
         return len(self._lengths)
 
     def __iter__(self) -> Iterator[int]:
-        order = self._shuffled(len(self._lengths))
+        generator = torch.Generator().manual_seed((self._seed + _APART * self._epoch) % 2**63)
+        order = _shuffled(len(self._lengths), generator)
         span = self._batch_size * self._window
         windows = [sorted(order[at : at + span], key=self._lengths.__getitem__) for at in range(0, len(order), span)]
         dealt = [index for window in windows for index in window]
         batches = [dealt[at : at + self._batch_size] for at in range(0, len(dealt), self._batch_size)]
         # a batch that is not full stays last, or every batch behind it would be torn apart
         last = [batches.pop()] if batches and len(batches[-1]) < self._batch_size else []
-        for batch in [*(batches[at] for at in self._shuffled(len(batches))), *last]:
+        for batch in [*(batches[at] for at in _shuffled(len(batches), generator)), *last]:
             yield from batch
 
-    def _shuffled(self, count: int) -> list[int]:
-        numbers: list[int] = torch.randperm(count, generator=self._generator).tolist()
-        return numbers
+
+def _shuffled(count: int, generator: torch.Generator) -> list[int]:
+    numbers: list[int] = torch.randperm(count, generator=generator).tolist()
+    return numbers
 
 
-def completion_loss(model: Any, inputs: Mapping[str, torch.Tensor], tokens: Any = None) -> torch.Tensor:  # noqa: ANN401
+def completion_loss(
+    model: Any,  # noqa: ANN401 - a model of whatever class
+    inputs: Mapping[str, torch.Tensor],
+    tokens: Any = None,  # noqa: ANN401 - a number, or a tensor that holds one
+    *,
+    shares: bool = True,
+) -> torch.Tensor:
     """Cross-entropy of the labelled tokens, summed and divided by ``tokens`` (default: how many are labelled).
 
     The number and its gradients are those of the plain way, but two things are not computed again and again: logits of
-    positions without a label in any row, and the beginning that all rows of the batch share, as a system prompt, which
-    goes through the model once.
+    positions without a label in any row, and, if it ``shares``, the beginning that all rows of the batch have in
+    common, as a system prompt, which goes through the model once.
     """
     labels = inputs["labels"][:, 1:]
     columns = (labels != IGNORED).any(dim=0).nonzero().flatten()
-    shared = _shared_prefix(inputs["input_ids"])
+    shared = _shared_prefix(inputs["input_ids"]) if shares else 0
     # what is shared must end before the first position that has a label
     logits = _logits(model, inputs, columns, min(shared, int(columns[0])) if len(columns) else 0)
     wanted = labels[:, columns]

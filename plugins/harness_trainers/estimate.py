@@ -1,0 +1,240 @@
+"""What a training will take of the memory, before it begins, and whether that is there."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from harness import Progress, Report, TrainJob, UsageError
+
+if TYPE_CHECKING:
+    from harness_trainers.options import Common
+
+_LONGEST_READ = 64
+"""How many rows are tokenised to know how long the longest are."""
+_TIGHT = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class MemoryEstimate:
+    """Bytes at the largest moment of a training step, by what holds them."""
+
+    weights: int
+    gradients: int
+    optimizer: int
+    activations: int
+    """What the largest moment needs beyond weights, optimizer and gradients: kept activations, logits, temporaries."""
+    overhead: int
+    """What is held whatever is trained: on a CPU the process with its libraries, on a GPU the workspaces of its own."""
+    method: str = ""
+    batch: int = 1
+    length: int = 0
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.training + self.overhead
+
+    @property
+    def training(self) -> int:
+        """What the training adds to what is held already."""
+        return self.weights + self.gradients + self.optimizer + self.activations
+
+    @property
+    def sentence(self) -> str:
+        """How a person is told."""
+        rows = "1 row" if self.batch == 1 else f"{self.batch} rows"
+        parts = (
+            ("weights", self.weights),
+            ("gradients", self.gradients),
+            ("optimizer", self.optimizer),
+            ("activations", self.activations),
+            ("the rest", self.overhead),
+        )
+        told = ", ".join(f"{name} {gigabytes(size)}" for name, size in parts)
+        return f"about {gigabytes(self.total)} GB for {self.method} with {rows} of {self.length:,} tokens ({told})"
+
+
+@dataclass(frozen=True, slots=True)
+class Lengths:
+    """The batch that needs most: the longest rows, which come together."""
+
+    tokens: int
+    labelled: int
+    """Columns in which any row of it has a label."""
+
+
+class CannotEstimate(Exception):  # noqa: N818 - a state of the world: this model's code wants numbers
+    """The model cannot be rehearsed; ``str()`` is the cause in one line."""
+
+
+def estimate(
+    options: Common, job: TrainJob, *, longest: int | None = None, labelled: int | None = None
+) -> MemoryEstimate:
+    """What a step of ``options`` on ``job`` takes, from the model's configuration alone; nothing is loaded.
+
+    ``longest`` is the longest row in tokens and ``labelled`` how many columns of the batch have a label; without them
+    the longest rows of the file are tokenised. The sum is
+
+    - weights: every parameter and buffer in its type; a layer in four bits takes half a byte a number, and for each 64
+      numbers a float32 scale, or with double quantisation a byte, and a float32 for each 256 of these (QLoRA,
+      arXiv:2305.14314, section 3);
+    - gradients: as large as the trained parameters, freed after each step;
+    - optimizer: AdamW's two moments, in the type of the trained parameters (``torch.optim.AdamW``);
+    - activations: the peak of forward and backward pass as ``rehearsal`` plays them through, gradients left out;
+    - overhead: on a CPU what this process holds when it is asked, its libraries; on a GPU cuBLAS's workspace (the
+      context is there before free memory is read).
+
+    The optimizer's step needs less than the passes: it is fused, and works in place.
+
+    This is what is asked for. On a CPU glibc's heap keeps freed blocks that fit no later request, and the process grows
+    beyond it: a process that gives them back at once (``MALLOC_MMAP_THRESHOLD_=1048576``) peaks at the estimate, but
+    trains more slowly. Raises ``CannotEstimate``.
+    """
+    from harness_trainers import footprint, rehearsal  # torch lives behind this line
+
+    found = lengths_of(options, job) if longest is None or labelled is None else Lengths(longest, labelled)
+    tokens = min(longest or found.tokens, options.max_length)
+    scored = min(labelled or found.labelled, tokens)
+    length = options.max_length if options.packing else tokens
+    shape = rehearsal.Shape(
+        options.per_device_train_batch_size, length, math.ceil(scored / tokens * length), is_packed=options.packing
+    )
+    try:
+        parts = footprint.measure(options, job, shape)
+    except UsageError:
+        raise
+    except Exception as error:  # a model's own code may do anything; the training itself goes on without an estimate
+        raise CannotEstimate(_first_line(error)) from error
+    return MemoryEstimate(*parts, options.name, shape.batch, shape.length)
+
+
+def check_fits(options: Common, job: TrainJob, report: Report, *, longest: int | None = None) -> None:
+    """Report what the training will take of what there is; ``UsageError`` with remedies when that is too much.
+
+    A model that cannot be rehearsed is reported as such and goes on.
+    """
+    try:
+        found = estimate(options, job, longest=longest)
+    except CannotEstimate as error:
+        report(_said(f"memory: no estimate for this model ({error})"))
+        return
+    free = available(job)
+    tight = " (tight)" if _TIGHT * free < found.training <= free else ""
+    report(_said(f"memory: {_told(found, job)} of {gigabytes(free + _held(found, job))} GB{tight}"))
+    if found.training > free:
+        raise UsageError(
+            f"trainer {options.name!r}: a step takes about {gigabytes(found.training)} GB of memory and "
+            f"{gigabytes(free)} GB are free",
+            remedy=_remedies(options, job, found, free, longest),
+        )
+
+
+def _told(found: MemoryEstimate, job: TrainJob) -> str:
+    """On a CPU the least: the heap of the C library keeps blocks that were freed, half as much again or more."""
+    from harness_trainers import footprint  # torch lives behind this line
+
+    return found.sentence.replace("about", "at least", 1) if footprint.device_of(job) == "cpu" else found.sentence
+
+
+def available(job: TrainJob) -> int:
+    """Bytes that a training of ``job`` can still take: of its GPU, or of the machine and its container."""
+    from harness_trainers import footprint  # torch lives behind this line
+
+    return footprint.free_bytes(footprint.device_of(job))
+
+
+def parameters(job: TrainJob) -> int:
+    """How many numbers the job's model has; its weights are not loaded."""
+    from harness_trainers import footprint  # torch lives behind this line
+
+    return footprint.parameters(job)
+
+
+def gigabytes(size: int) -> str:
+    """As a person reads it, 10**9 bytes each: ``0.02``, ``1.9``, ``23``."""
+    value = size / 1e9
+    return f"{value:.0f}" if value >= 9.95 else f"{value:.1f}" if value >= 0.095 else f"{value:.2f}"
+
+
+def lengths_of(options: Common, job: TrainJob) -> Lengths:
+    """The longest rows of the job's file as tokens; those with the most characters are tokenised."""
+    from harness_trainers import footprint  # torch lives behind this line
+
+    return Lengths(*footprint.longest_rows(options, job, _LONGEST_READ))
+
+
+def largest_batch(options: Common, job: TrainJob, free: int, *, longest: int | None = None) -> int:
+    """The most rows a step that fit ``free`` bytes, 0 if not even one does.
+
+    Activations grow by the same amount with each row, so two sizes tell them all.
+    """
+    one, two = (
+        estimate(replace(options, per_device_train_batch_size=size), job, longest=longest).training for size in (1, 2)
+    )
+    return max(0, 1 + math.floor((free - one) / max(1, two - one))) if one <= free else 0
+
+
+def _remedies(options: Common, job: TrainJob, found: MemoryEstimate, free: int, longest: int | None) -> str:
+    """Ways out, the most useful first, each with its number; those that change nothing are left out."""
+    shorter = max(2, found.length // 2)
+    others: list[tuple[str, Callable[[], Common]]] = [
+        ("gradient_checkpointing: true", lambda: replace(options, gradient_checkpointing=True)),
+        ("trainer qlora", lambda: _in_four_bits(options)),
+        (f"max_length: {shorter}", lambda: replace(options, max_length=shorter)),
+    ]
+    told = [_smaller_batch(options, job, free, longest)]
+    for what, make in others:
+        try:
+            then = estimate(make(), job, longest=longest).training
+        except (CannotEstimate, UsageError, ValueError):
+            continue  # a way that this method does not have
+        if then < found.training:
+            told.append(f"{what} (about {gigabytes(then)} GB{'' if then <= free else ', still too much'})")
+    return ", or ".join(filter(None, told)) or "take a smaller model, or a machine with more memory"
+
+
+def _smaller_batch(options: Common, job: TrainJob, free: int, longest: int | None) -> str | None:
+    most = largest_batch(options, job, free, longest=longest)
+    if not 0 < most < options.per_device_train_batch_size:
+        return None
+    rows = options.per_device_train_batch_size * options.gradient_accumulation_steps
+    # a divisor keeps the number of rows a step, and with it the training, as it was
+    size = max(each for each in range(1, most + 1) if rows % each == 0)
+    return (
+        f"per_device_train_batch_size: {size} with gradient_accumulation_steps: {rows // size} "
+        f"(the largest batch that fits is {most})"
+    )
+
+
+def _in_four_bits(options: Common) -> Common:
+    """QLoRA with the options that are about batches and rows; ``ValueError`` where it is no way out."""
+    from harness_trainers.methods import Qlora
+
+    if options.name not in ("full", "lora"):
+        raise ValueError(f"{options.name} has no form in four bits")
+    return Qlora(
+        per_device_train_batch_size=options.per_device_train_batch_size,
+        gradient_accumulation_steps=options.gradient_accumulation_steps,
+        gradient_checkpointing=options.gradient_checkpointing,
+        max_length=options.max_length,
+        packing=options.packing,
+        precision=options.precision,
+    )
+
+
+def _held(found: MemoryEstimate, job: TrainJob) -> int:
+    """What is not free any more because this process has it, so that an estimate of all is compared with all."""
+    from harness_trainers import footprint  # torch lives behind this line
+
+    return found.overhead if footprint.device_of(job) == "cpu" else 0
+
+
+def _said(message: str) -> Progress:
+    return Progress(0, 0, 0.0, message=message)
+
+
+def _first_line(error: Exception) -> str:
+    return f"{type(error).__name__}: {(str(error).strip().splitlines() or [''])[0]}"

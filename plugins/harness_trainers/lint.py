@@ -1,0 +1,115 @@
+"""Rows for training, tokenised and looked at before any weight is loaded."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2.exceptions import TemplateError
+
+from harness import TrainJob, UsageError
+from harness_trainers import rows
+from harness_trainers.options import Common
+from harness_trainers.rows import Row
+from harness_trainers.tokens import Reader, Tokens, refused
+
+MOST_CUT = 0.05
+"""The share of rows that ``max_length`` may cut. Our choice: beyond it, what is not learnt is no detail."""
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """What a training learns from and is measured on, as tokens; each row has a label within ``max_length``."""
+
+    reader: Reader
+    train: list[Tokens]
+    validation: list[Tokens]
+    warnings: tuple[str, ...]
+    """A sentence for each way in which they teach less than their files hold."""
+
+    @property
+    def longest(self) -> int:
+        """Tokens of the longest row."""
+        return max(len(row) for row in [*self.train, *self.validation])
+
+
+def examples(options: Common, job: TrainJob) -> Examples:
+    """The rows of the job's files; ``UsageError`` where a training on them would look normal and teach amiss."""
+    reader = Reader.of(options, job.model)
+    ends = reader.ends(Path(job.model.name))
+    train, warnings = _read(reader, job.train, ends)
+    validation, more = _read(reader, job.validation, ends) if job.validation else ([], [])
+    return Examples(reader, train, validation, (*warnings, *more))
+
+
+def _read(reader: Reader, path: Path, ends: frozenset[int]) -> tuple[list[Tokens], list[str]]:
+    found = rows.read(path, reader.options.trains_on)
+    tokens = []
+    for row in found:
+        try:
+            tokens.append(reader.read(row))
+        except TemplateError as error:
+            raise refused(path, row, error) from error
+    _nothing_lost(reader, path, found)
+    _stops(path, found, tokens, ends)
+    cut = None if is_split(reader.options) else reader.options.max_length
+    learnt = [each for each in tokens if each.has_label(cut)]
+    return learnt, [] if cut is None and len(learnt) == len(tokens) else list(_cut(path, tokens, learnt, ends, cut))
+
+
+def is_split(options: Common) -> bool:
+    """Whether a row that is too long goes on in the next sequence instead of being cut."""
+    return options.packing and options.trains_on == "text"
+
+
+def _nothing_lost(reader: Reader, path: Path, found: list[Row]) -> None:
+    """Each message stands in what the template makes of it; one row of each sequence of roles tells."""
+    if reader.options.trains_on == "text":
+        return
+    kinds = {tuple(message["role"] for message in row.messages): row for row in reversed(found)}
+    for row in kinds.values():
+        text = reader.render(row)
+        for message in row.messages:
+            # what a model has thought is left out of earlier turns, and a tool's result may be written as JSON
+            content = str(message["content"] or "").rpartition("</think>")[2].strip()
+            if content not in text and json.dumps(content, ensure_ascii=False)[1:-1] not in text:
+                raise UsageError(
+                    f"the model's chat template drops what the {message['role']} says",
+                    path=path,
+                    line=row.line,
+                    remedy=f"move it into a message of another role, or train without {message['role']} messages",
+                )
+
+
+def _stops(path: Path, found: list[Row], tokens: list[Tokens], ends: frozenset[int]) -> None:
+    for row, each in zip(found, tokens, strict=True):
+        if not ends.intersection(each.labels):
+            raise UsageError(
+                "the token that ends an answer is outside the loss, so the model would not learn to stop",
+                path=path,
+                line=row.line,
+                remedy="its chat template must end the assistant's message with the tokenizer's end token",
+            )
+
+
+def _cut(
+    path: Path, tokens: list[Tokens], learnt: list[Tokens], ends: frozenset[int], length: int | None
+) -> Iterator[str]:
+    """One sentence for each way in which a few rows teach less; ``UsageError`` if they are not a few."""
+    within = f"within max_length {length}"
+    if not learnt:
+        raise UsageError(f"no row has any of its answer {within}", path=path, remedy="set a larger max_length")
+    longest = max(len(each) for each in tokens)
+    cut = sum(length is not None and len(each) > length for each in tokens)
+    if cut > MOST_CUT * len(tokens):
+        raise UsageError(
+            f"max_length {length} cuts {cut} of {len(tokens)} rows, and the longest has {longest} tokens",
+            path=path,
+            remedy=f"set max_length: {longest}",
+        )
+    if lost := len(tokens) - len(learnt):
+        yield f"{lost} of {len(tokens)} rows of {path.name} are left out: they have nothing of their answer {within}"
+    if endless := sum(not ends.intersection(each.labels[:length]) for each in learnt):
+        yield f"{endless} of {len(tokens)} rows of {path.name} do not teach where the answer ends {within}"
