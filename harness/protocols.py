@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import ClassVar, Protocol, runtime_checkable
+from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from harness.values import (
     Checkpoint,
@@ -18,6 +18,7 @@ from harness.values import (
     GenerationSettings,
     Item,
     LogLikelihood,
+    MaskedToken,
     Mode,
     ModelFacts,
     ModelRef,
@@ -26,10 +27,14 @@ from harness.values import (
     Sample,
     Score,
     TrainJob,
+    TrainsOn,
 )
 
 Report = Callable[[Progress], None]
 """How a trainer tells its progress."""
+
+Quantization = Literal["nf4", "int8"]
+"""The 4-bit NormalFloat of QLoRA, or LLM.int8."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +136,21 @@ class Backend(Protocol):
         """The model, its memory freed at the end."""
         ...
 
+    def merge(self, model: ModelRef, adapter: Path, output: Path) -> None:
+        """A whole model in ``output``, there whole or not at all: the model with the adapter's change in its weights.
+
+        Safetensors in float32, whatever the model's ``dtype``, with tokenizer, chat template and generation settings.
+        Raises ``UsageError`` for an adapter that cannot be merged, as one that has learnt a prompt.
+        """
+        ...
+
+    def quantize(self, model: ModelRef, kind: Quantization, output: Path) -> None:
+        """A copy of the model in ``output``, there whole or not at all, its weights in fewer bits.
+
+        Raises ``UsageError`` for what cannot be quantised in this way.
+        """
+        ...
+
 
 @runtime_checkable
 class Trainer(Protocol):
@@ -138,9 +158,14 @@ class Trainer(Protocol):
 
     name: ClassVar[str]
     requires_packages: ClassVar[tuple[str, ...]]
+    trains_on: ClassVar[TrainsOn]
 
     def train(self, job: TrainJob, report: Report) -> Checkpoint:
         """The trained checkpoint, in ``job.output``."""
+        ...
+
+    def masks(self, job: TrainJob, rows: int) -> Sequence[Sequence[MaskedToken]]:
+        """The first rows as the model will see them, token by token; the weights are not loaded for it."""
         ...
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness import Generation, GenerationSettings
+from harness_backends.adapters import told_nothing
 from harness_backends.decoding import Decoder, Written
 from harness_backends.encoding import Encoder
 from harness_backends.places import Head
@@ -28,6 +30,8 @@ class Writer:
     settings: GenerationSettings
     head: Head | None = None
     """Where the beginning that prompts share is kept; without one, each prompt is computed whole."""
+    may_pad: bool = True
+    """Whether prompts of unlike length may go together where each is computed whole."""
 
     def write(self, prompts: Sequence[list[int]], sample_ids: Sequence[str]) -> list[Generation]:
         """One answer a prompt, in the same order."""
@@ -53,26 +57,36 @@ class Writer:
         """By the model's own ``generate``, which knows every kind of cache; prompts of like length together."""
         answers = [Written(number) for number in range(len(prompts))]
         answers.sort(key=lambda each: -len(prompts[each.number]))
-        for start in range(0, len(answers), self.settings.batch_size):
-            began, batch = time.perf_counter(), answers[start : start + self.settings.batch_size]
+        for batch in self._batches(answers, prompts):
+            began = time.perf_counter()
             rows = self._generated([prompts[each.number] for each in batch], [keys[each.number] for each in batch])
             for answer, row in zip(batch, rows, strict=True):
                 answer.tokens, answer.ended = self._ending.cut(row)
                 answer.seconds = (time.perf_counter() - began) / len(batch)
         return sorted(answers, key=lambda each: each.number)
 
+    def _batches(self, answers: Sequence[Written], prompts: Sequence[list[int]]) -> Iterator[list[Written]]:
+        """The answers, the longest prompts first, as they go through the model together."""
+        alike = itertools.groupby(answers, lambda each: 0 if self.may_pad else len(prompts[each.number]))
+        for _, group in alike:
+            rest = list(group)
+            while rest:
+                yield rest[: self.settings.batch_size]
+                rest = rest[self.settings.batch_size :]
+
     def _generated(self, prompts: Sequence[list[int]], keys: Sequence[tuple[str, int]]) -> list[list[int]]:
         """For each prompt the tokens that follow it, whatever fills the row up counted."""
         ids, mask = self._layout(prompts)
         module: Any = self.module  # generate comes from a mixin that the declared class does not show
-        output = module.generate(
-            input_ids=ids,
-            attention_mask=mask,
-            max_new_tokens=self.settings.max_new_tokens,
-            do_sample=False,  # the sampler has drawn already: the largest of what it leaves is the draw
-            logits_processor=[Sampler(self.settings, keys)] if self.settings.temperature > 0 else [],
-            stopping_criteria=[EndsRows(self._ending, ids.shape[1])] if self.settings.stop else [],
-        )
+        with told_nothing():
+            output = module.generate(
+                input_ids=ids,
+                attention_mask=mask,
+                max_new_tokens=self.settings.max_new_tokens,
+                do_sample=False,  # the sampler has drawn already: the largest of what it leaves is the draw
+                logits_processor=[Sampler(self.settings, keys)] if self.settings.temperature > 0 else [],
+                stopping_criteria=[EndsRows(self._ending, ids.shape[1])] if self.settings.stop else [],
+            )
         rows: list[list[int]] = output[:, ids.shape[1] :].tolist()
         return rows
 

@@ -12,6 +12,7 @@ _GGUF_MAGIC = b"GGUF"
 _INDEX = "model.safetensors.index.json"
 _TOKENIZING = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt", "*.model")
 _CONFIGURING = ("config.json", "generation_config.json", "*.py")
+_COMPANIONS = (*_TOKENIZING, "chat_template*", "generation_config.json", "*.py")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json", "vocab.txt")
 
 
@@ -28,6 +29,28 @@ def tokenizer_files(folder: Path) -> tuple[Path, ...]:
 def configuration_files(folder: Path) -> tuple[Path, ...]:
     """The files that say how the weights compute and when an answer ends, the model's own code counted."""
     return _matching(folder, _CONFIGURING)
+
+
+def companions(folder: Path) -> tuple[Path, ...]:
+    """All that belongs to a model besides its weights and their configuration, in the order of the names."""
+    return _matching(folder, _COMPANIONS)
+
+
+def quantisation(folder: Path) -> str | None:
+    """In what kind of packed, rounded numbers the weights lie, as ``nf4`` or ``int8``; ``None`` where they do not.
+
+    A configuration that cannot be read says nothing of it.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    settings = config.get("quantization_config") if isinstance(config, dict) else None
+    if not settings or not isinstance(settings, dict):
+        return None
+    if settings.get("load_in_4bit"):
+        return str(settings.get("bnb_4bit_quant_type", "fp4"))
+    return "int8" if settings.get("load_in_8bit") else str(settings.get("quant_method", "unknown"))
 
 
 def _matching(folder: Path, patterns: Iterable[str]) -> tuple[Path, ...]:

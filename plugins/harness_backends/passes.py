@@ -143,10 +143,13 @@ class _Passes:
         spans = [(len(part.tokens) - part.needed, len(part.tokens)) for part in batch]
         wanted = sorted({position for start, end in spans for position in range(start, end)})
         column = {position: number for number, position in enumerate(wanted)}
+        # counted from the end: an adapter that learnt a prompt puts tokens of its own before the row
+        width = max(len(part.tokens) for part in batch)
+        places = torch.tensor(wanted, device=self.module.device) - width
         if _takes(self.module, "logits_to_keep"):
-            values = self._call(batch, logits_to_keep=torch.tensor(wanted, device=self.module.device)).logits
+            values = self._call(batch, logits_to_keep=places).logits
         else:
-            values = self._call(batch).logits[:, wanted]
+            values = self._call(batch).logits[:, places]
         return Logits([part.number for part in batch], values, [column[start] for start, _ in spans])
 
     def _call(self, batch: Sequence[Part], **inputs: object) -> Any:  # noqa: ANN401 - upstream's output
@@ -192,5 +195,7 @@ def _padded(rows: Sequence[Sequence[int]], module: PreTrainedModel) -> Tensor:
 
 
 def _takes(module: PreTrainedModel, *names: str) -> bool:
-    parameters = inspect.signature(module.forward).parameters
+    wrapped: Any = module
+    inner = wrapped.get_base_model() if hasattr(module, "get_base_model") else module  # PEFT hands all on to it
+    parameters = inspect.signature(inner.forward).parameters
     return all(name in parameters for name in names)

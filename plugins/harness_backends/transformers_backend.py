@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from harness import Model, ModelRef, UsageError
 
@@ -47,6 +47,20 @@ class Transformers:
         """The model in memory; at the end its memory is free again, whoever still holds the model."""
         self.check(model)
         return self._opened(model)
+
+    def merge(self, model: ModelRef, adapter: Path, output: Path) -> None:
+        """A whole model in ``output``, in float32: the model with the adapter's change in its weights."""
+        from harness_backends.writing import merge  # torch lives behind this line
+
+        self.check(model)
+        merge(model, self.folder(model), adapter, output)
+
+    def quantize(self, model: ModelRef, kind: Literal["nf4", "int8"], output: Path) -> None:
+        """A copy of the model in ``output`` with its linear layers in 4 bits (NF4) or 8 (LLM.int8)."""
+        from harness_backends.writing import quantize  # torch lives behind this line
+
+        self.check(model)
+        quantize(model, self.folder(model), kind, output)
 
     @contextmanager
     def _opened(self, model: ModelRef) -> Iterator[Model]:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from harness import Generation, GenerationSettings, LogLikelihood, Model, ModelFacts, Prompt
 from harness_backends.answers import Writer
+from harness_backends.encoding import Encoder
 from harness_backends.likelihoods import log_likelihoods
 from harness_backends.places import Head
 from harness_backends.proof import prove
@@ -52,14 +53,15 @@ class TransformersModel:
 
         if not prompts:
             return []
-        encoder = self.weights.encoder
+        encoder = self._encoder
         room = encoder.max_length - settings.max_new_tokens
         tokens = [encoder.prompt(prompt, room=room) for prompt in prompts]
         self._prove(tokens)
         with torch.inference_mode():
             module = self.weights.module(self.adapter)
-            head = self._head if self.weights.share_heads else None
-            return Writer(module, encoder, self.weights.ends, settings, head).write(tokens, sample_ids)
+            head = self._head if self._shares_heads else None
+            writer = Writer(module, encoder, self.weights.ends, settings, head, may_pad=not self._learnt_a_prompt)
+            return writer.write(tokens, sample_ids)
 
     def log_likelihoods(self, pairs: Sequence[tuple[Prompt, str]], *, batch_size: int) -> Sequence[LogLikelihood]:
         """For each (context, continuation) how likely the continuation is, in the same order."""
@@ -71,10 +73,10 @@ class TransformersModel:
         with torch.inference_mode():
             return log_likelihoods(
                 self.weights.module(self.adapter),
-                self.weights.encoder,
+                self._encoder,
                 pairs,
                 batch_size=batch_size,
-                share_heads=self.weights.share_heads,
+                share_heads=self._shares_heads,
             )
 
     def _prove(self, requests: Iterable[Sequence[int]]) -> None:
@@ -85,5 +87,19 @@ class TransformersModel:
 
     def _input(self, context: Prompt, continuation: str) -> list[int]:
         """What goes into the model to weigh the continuation."""
-        pair = self.weights.encoder.pair(context, continuation)
-        return [*pair.context, *pair.continuation][-(self.weights.encoder.max_length + 1) :][:-1]
+        encoder = self._encoder
+        pair = encoder.pair(context, continuation)
+        return [*pair.context, *pair.continuation][-(encoder.max_length + 1) :][:-1]
+
+    @property
+    def _encoder(self) -> Encoder:
+        return self.weights.encoder_of(self.adapter)
+
+    @property
+    def _learnt_a_prompt(self) -> bool:
+        return self.weights.virtual_tokens(self.adapter) > 0
+
+    @property
+    def _shares_heads(self) -> bool:
+        """Not where PEFT puts tokens before each row: it knows no beginnings that were computed before."""
+        return self.weights.share_heads and not self._learnt_a_prompt

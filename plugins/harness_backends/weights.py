@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import ModelFacts, ModelFailed, ModelRef
+from harness_backends.adapters import Adapters, misfit
 from harness_backends.encoding import Encoder, longest_input
-from harness_backends.folders import configuration_files, tokenizer_files, weight_files
+from harness_backends.failures import in_one_line
+from harness_backends.folders import configuration_files, quantisation, tokenizer_files, weight_files
 from harness_backends.passes import probe_logits, why_plain
 from harness_backends.quiet import without_bars
 
 if TYPE_CHECKING:
     import torch
-    from peft import PeftModel
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 
@@ -35,8 +37,7 @@ class Weights:
     parameters: int
     why_plain: str | None
     """Why beginnings that texts share are computed again for each; ``None`` where they are computed once."""
-    _peft: PeftModel | None = None
-    _names: dict[Path, str] = field(default_factory=dict)
+    _adapters: Adapters | None = field(default=None, repr=False)
 
     @classmethod
     def load(cls, ref: ModelRef, folder: Path, *, share_heads: bool) -> Weights:
@@ -44,16 +45,20 @@ class Weights:
         import torch
         from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
-        device = _device(ref.device)
-        with _failing(f"{ref.name} cannot be opened"), without_bars():
+        device = device_of(ref.device)
+        with in_one_line(f"{ref.name} cannot be opened"), without_bars():
             tokenizer = AutoTokenizer.from_pretrained(folder, trust_remote_code=ref.trust_remote_code)
             module: Any = AutoModelForCausalLM.from_pretrained(
                 folder,
                 dtype=getattr(torch, ref.dtype),
                 use_safetensors=True,
                 trust_remote_code=ref.trust_remote_code,
+                **(placed(device) if quantisation(folder) else {}),
             )
-            module.to(device=device)
+            if quantisation(folder):
+                stay(module)
+            else:
+                module.to(device=device)
             module.eval()
         ends = _ends(module, tokenizer)
         # sampling habits that a model's folder may bring (a repetition penalty, a temperature) are not the suite's
@@ -61,7 +66,7 @@ class Weights:
             bos_token_id=tokenizer.bos_token_id, eos_token_id=list(ends) or None, pad_token_id=_padding(tokenizer, ends)
         )
         encoder = Encoder(tokenizer, longest_input(module.config, tokenizer))
-        parameters = sum(weight.numel() for weight in module.parameters())
+        parameters = module.num_parameters()  # of packed weights it knows how many they stand for
         with torch.inference_mode():
             reason = why_plain(module) if share_heads else "share_heads is off"
         return cls(ref, folder, module, encoder, ends, parameters, reason)
@@ -82,11 +87,22 @@ class Weights:
             template_sha256=hashlib.sha256(str(template).encode()).hexdigest() if template else None,
             tokenizer_sha256=_digest(tokenizer_files(self.folder)),
             config_sha256=_digest(configuration_files(self.folder)),
-            dtype=self.ref.dtype,
+            dtype=self.ref.dtype + self._rounded,
             device=str(self._open().device),
             parameters=self.parameters,
             path_taken="prefix tree" if self.why_plain is None else f"plain: {self.why_plain}",
         )
+
+    @property
+    def _rounded(self) -> str:
+        """In what packed numbers the weights lie, and whose: another version of the package may compute otherwise."""
+        kind = quantisation(self.folder)
+        if kind is None:
+            return ""
+        try:
+            return f", weights in {kind} by bitsandbytes {version('bitsandbytes')}"
+        except PackageNotFoundError:
+            return f", weights in {kind}"
 
     def module(self, adapter: Path | None) -> PreTrainedModel:
         """The model with this adapter switched on, or with none; right until the next call.
@@ -94,15 +110,23 @@ class Weights:
         An adapter is loaded when it is first asked for. Raises ``ModelFailed`` if it does not fit the model, or if it
         changes nothing: an evaluation would then show the base model's answers as the adapter's.
         """
-        base = self._open()
+        base, adapters = self._open(), self._held()
         if adapter is None:
-            self._switch_off()
+            adapters.off()
             return base
         folder = adapter.resolve()
-        if folder not in self._names:
+        if folder not in adapters:
             self._add(folder)
-        self._switch_on(self._names[folder])
-        return base
+        return adapters.on(folder)
+
+    def virtual_tokens(self, adapter: Path | None) -> int:
+        """How many made-up tokens an adapter that learnt a prompt puts before each row; else 0."""
+        return self._held().virtual_tokens(adapter.resolve()) if adapter else 0
+
+    def encoder_of(self, adapter: Path | None) -> Encoder:
+        """The encoder, with the room that this adapter leaves for a text."""
+        taken = self.virtual_tokens(adapter)
+        return replace(self.encoder, max_length=self.encoder.max_length - taken) if taken else self.encoder
 
     def close(self) -> None:
         """Let go of the memory, whoever still holds a view."""
@@ -110,7 +134,7 @@ class Weights:
 
         import torch
 
-        self.base = self._peft = None
+        self.base = self._adapters = None
         gc.collect()
         if torch.cuda.is_available():
             torch.cuda.empty_cache()
@@ -120,39 +144,38 @@ class Weights:
             raise ModelFailed(f"{self.ref.name} is closed")
         return self.base
 
-    def _switch_on(self, name: str) -> None:
-        assert self._peft is not None, "an adapter has been added"
-        tuner: Any = self._peft.base_model
-        tuner.enable_adapter_layers()
-        self._peft.set_adapter(name, inference_mode=True)
-
-    def _switch_off(self) -> None:
-        if self._peft is not None:
-            tuner: Any = self._peft.base_model
-            tuner.disable_adapter_layers()
+    def _held(self) -> Adapters:
+        if self._adapters is None:
+            self._adapters = Adapters(self._open())
+        return self._adapters
 
     def _add(self, folder: Path) -> None:
         import torch
 
-        from harness_backends.adapters import load, remove
-
-        name = f"adapter_{len(self._names)}"
+        adapters = self._held()
         with torch.inference_mode():
             before = probe_logits(self.module(None))
-        self._peft = load(self._open(), self._peft, folder, name)
-        self._switch_on(name)
-        with torch.inference_mode():
-            after = probe_logits(self._open())
+        adapters.add(folder)
+        try:
+            with torch.inference_mode():
+                after = probe_logits(adapters.on(folder))
+        except RuntimeError as error:
+            learnt_a_prompt = adapters.virtual_tokens(folder) > 0
+            adapters.remove(folder)
+            if not learnt_a_prompt:
+                raise
+            # that it was learnt for other shapes shows only when it is first asked
+            raise ModelFailed(misfit(str(self.folder), folder, str(error))) from error
         if torch.equal(before, after):
-            self._peft = remove(self._peft, name)
+            adapters.remove(folder)
             raise ModelFailed(
                 f"the adapter {folder} changes nothing: with and without it the model answers the same; "
                 "it was not trained, or was saved before training"
             )
-        self._names[folder] = name
 
 
-def _device(name: str) -> torch.device:
+def device_of(name: str) -> torch.device:
+    """The device that ``ModelRef.device`` means; raises ``ModelFailed`` where it is not there."""
     import torch
 
     if name == "auto":
@@ -161,6 +184,17 @@ def _device(name: str) -> torch.device:
     if not usable[name.split(":")[0]]:
         raise ModelFailed(f"the device {name} is not there; use device: auto or cpu")
     return torch.device(name)
+
+
+def placed(device: torch.device) -> dict[str, object]:
+    """The arguments that put a model with packed weights whole on one device, where moving it is not supported."""
+    return {"device_map": {"": str(device)}}
+
+
+def stay(module: PreTrainedModel) -> None:
+    """Let a model that was ``placed`` count as one that lies in one place, and its library say no word at each pass."""
+    module.__dict__.pop("hf_device_map", None)  # else what works on the model takes it for one spread over devices
+    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
 
 
 def _ends(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
@@ -182,15 +216,3 @@ def _digest(files: Iterable[Path]) -> str:
             while block := stream.read(1 << 20):
                 whole.update(block)
     return whole.hexdigest()
-
-
-@contextmanager
-def _failing(what: str) -> Iterator[None]:
-    """What the libraries raise for a broken model or too little memory, in one line."""
-    from safetensors import SafetensorError
-
-    try:
-        yield
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, MemoryError, SafetensorError) as error:
-        reason = (str(error).strip() or type(error).__name__).splitlines()[0]
-        raise ModelFailed(f"{what}: {reason}") from error

@@ -1,0 +1,125 @@
+"""A quantised copy of a merged model, recorded and judged like any candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.errors import HarnessError
+from harness.values import Arm, Comparison, GateRule, Run, Suite, Verdict
+
+if TYPE_CHECKING:
+    from harness.catalog import Catalog
+    from harness.experiment import Setting
+    from harness.plan import Plan, PlannedTask
+    from harness.protocols import Backend, Quantization
+    from harness.store.reader import Reader
+
+MERGED = "merged"
+"""What gates and screens call the merged model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """A quantised copy with what the gates say of it."""
+
+    kind: Quantization
+    merged: Run
+    comparison: Comparison
+    """The experiment's baselines, the merged model, and the copy last."""
+    verdict: Verdict | None
+    """``None`` where the suite has no gates."""
+
+
+def judge(
+    reader: Reader, setting: Setting, suite: Suite, run: Run, merged: Path, copy: Path, kind: Quantization
+) -> Judged:
+    """Write the copy, ask both models what the run was asked, and hold the copy to the merged model.
+
+    A gate that limits a drop is about what quantising lost; one that demands a gain, or a score, is as the suite has
+    it: against the base model and its prompt as they were measured with the run.
+    """
+    from harness import experiment
+    from harness.execution.merging import unfinished
+    from harness.identity import digest
+    from harness.judgement import Judgement, recorded_baselines
+
+    ref = replace(suite.model, name=str(merged), revision=None)
+    asked = replace(suite, model=ref, digest=digest([run.suite_digest, MERGED, str(merged), kind]))
+    plan = _plan(reader, setting.catalog, asked, run)
+    backend: Backend = plan.backend.instance
+    setting.observer.stage(f"quantising to {kind}")
+    with unfinished(copy) as folder:
+        backend.quantize(ref, kind, folder / "model")
+        (folder / "model").rename(copy)
+    arms = (Arm(MERGED, ref), Arm(kind, replace(ref, name=str(copy))))
+    whole, candidate = experiment.evaluate(plan, setting, arms)
+    rules = [_held_to_the_merged(rule) for rule in suite.gates]
+    baselines = {arm.arm: arm for arm in _baselines(reader, run)} | {MERGED: whole}
+    baselines |= recorded_baselines(reader, suite.name, rules, candidate)
+    judgement = Judgement(reader, setting.catalog, candidate, baselines)
+    verdict = judgement.verdict(rules) if rules else None
+    if verdict:
+        _note_the_look(setting, candidate, verdict)
+    return Judged(kind, whole, judgement.comparison(), verdict)
+
+
+def _plan(reader: Reader, catalog: Catalog, suite: Suite, run: Run) -> Plan:
+    """The run's recorded tasks once more, with the very items that it answered."""
+    from harness.plan import Plan
+    from harness.values import Ref
+
+    return Plan(
+        suite=suite,
+        backend=catalog.make("backend", Ref(suite.model.backend)),
+        training=None,
+        arms=(),
+        tasks=tuple(_tasks(reader, catalog, run)),
+        benchmarks=(),
+        gates=(),
+        datasets=(),
+        validation=(),
+        pack=None,
+    )
+
+
+def _tasks(reader: Reader, catalog: Catalog, run: Run) -> Iterator[PlannedTask]:
+    from harness.plan import PlannedTask
+    from harness.values import labels
+
+    for task in reader.tasks(run.id):
+        metrics = (catalog.make("metric", ref) for ref in task.metrics)
+        labelled = tuple(
+            replace(metric, label=label) for metric, label in zip(metrics, labels(task.metrics), strict=True)
+        )
+        answered = reader.done(run.id, task.name)
+        samples = tuple(sample for sample in reader.samples(run.id, task.name) if sample.id in answered)
+        # Asked whole: where the run could stop early, it is the items that it came to.
+        yield PlannedTask(
+            replace(task, stopping=None), labelled, samples, source=reader.source(run.id, task.name) or ""
+        )
+
+
+def _baselines(reader: Reader, run: Run) -> Sequence[Run]:
+    return [
+        each
+        for each in reader.experiment_runs(run.experiment)
+        if each.arm in ("base", "prompted") and each.status == "finished"
+    ]
+
+
+def _held_to_the_merged(rule: GateRule) -> GateRule:
+    return replace(rule, against=MERGED) if rule.max_drop is not None else rule
+
+
+def _note_the_look(setting: Setting, candidate: Run, verdict: Verdict) -> None:
+    """The copy has used the test items up a little, as every candidate does."""
+    from harness.store.writer import Writer
+
+    try:
+        with Writer(setting.record) as writer:
+            writer.add_judgement(candidate, verdict)
+    except HarnessError as error:
+        setting.observer.note(f"this look at the test items is not recorded: {error}")
