@@ -15,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from harness.report import numbers
+from harness.report import layout, numbers
 from harness.report.text import plain
 from harness.values import Progress
 
@@ -25,6 +25,14 @@ Key = tuple[str, str]
 _TRAINING: Key = ("training", "")
 _ARM_WIDTH, _TASK_WIDTH, _BAR_WIDTH = 12, 14, 24
 _WIDE = 110
+_TRAINING_FIGURES = {
+    "loss": "loss {:.3f}",
+    "validation_loss": "validation loss {:.3f}",
+    "tokens_per_second": "{:,.0f} tokens/s",
+    "learning_rate": "lr {:.1e}",
+    "memory_bytes": "{}",
+}
+"""What a training reports and how it is written, the most important first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +43,8 @@ class Bar:
     task: str
     done: int
     total: int
-    figures: str
+    figures: tuple[str, ...]
+    """The most important first: the last ones go where a terminal is narrow."""
     began: float
     """The clock at the first report."""
     began_at: int
@@ -112,15 +121,17 @@ class LiveObserver:
         """Move the task's bar; a finished one becomes a line, once."""
         if _TRAINING in self._bars:
             self._close(_TRAINING)
-        figures = " · ".join(f"{name} {numbers.score(value)}" for name, value in running.items())
+        figures = tuple(f"{name} {numbers.score(value)}" for name, value in running.items())
         self._move((arm, task), Bar(arm, task, done, total, figures, self._clock(), done))
 
     def training_progressed(self, progress: Progress) -> None:
         """Move the training's bar; the trainer's own words become a line."""
         if progress.message:
             self.note(progress.message)
+        if not progress.total_steps:
+            return  # it is not yet known what there is to do
         self._training.update(_training_figures(progress))
-        figures = " · ".join(f"{name} {value}" for name, value in self._training.items())
+        figures = tuple(self._training[name] for name in _TRAINING_FIGURES if name in self._training)
         bar = Bar("training", "", progress.step, progress.total_steps, figures, self._clock(), progress.step, "step")
         self._move(_TRAINING, bar)
 
@@ -202,25 +213,40 @@ class QuietObserver:
 
 def _training_figures(progress: Progress) -> dict[str, str]:
     """What this report tells; the rest stays as it was told last."""
-    told = {"loss": progress.loss, "validation loss": progress.validation_loss}
-    figures = {name: numbers.score(value) for name, value in told.items() if value is not None}
-    return figures | ({"lr": f"{progress.learning_rate:.1e}"} if progress.learning_rate is not None else {})
+    return {
+        name: written.format(numbers.size(value) if name == "memory_bytes" else value)
+        for name, written in _TRAINING_FIGURES.items()
+        if (value := getattr(progress, name)) is not None
+    }
 
 
 def _drawn(bar: Bar, now: float, width: int) -> Table:
     """The bar of a piece of work that goes on; what does not fit the terminal's width is left out."""
     length = _BAR_WIDTH if width >= _WIDE else _BAR_WIDTH // 2
     grid = Table.grid(padding=(0, 2, 0, 0), expand=True)
-    for cells in (_ARM_WIDTH, _TASK_WIDTH, length, len(_count(bar))):
+    # a training has no task, and much to tell
+    for cells in (_ARM_WIDTH, *([_TASK_WIDTH] if bar.task else []), length, len(_count(bar))):
         grid.add_column(width=cells, no_wrap=True)
     grid.add_column(ratio=1, no_wrap=True)
     pulse = ProgressBar(total=max(bar.total, 1), completed=bar.done, width=length, complete_style="cyan")
-    # The order in which a narrow terminal can spare them, the last one first.
-    words = ((bar.left(now), "dim"), (bar.figures, ""), (bar.pace(now), "dim"))
-    about = Text("  ").join(plain(each, style) for each, style in words if each)
-    about.overflow = "ellipsis"
-    grid.add_row(plain(f"  {bar.arm}", "bold"), plain(bar.task), pulse, _count(bar), about)
+    task = [plain(bar.task)] if bar.task else []
+    grid.add_row(plain(f"  {bar.arm}", "bold"), *task, pulse, _count(bar), _about(bar, now))
     return grid
+
+
+def _about(bar: Bar, now: float) -> RenderableType:
+    """As much of the time left, the figures and the pace as there is room for."""
+    counts = range(len(bar.figures), -1, -1)
+    figures = [" · ".join(bar.figures[:count]) for count in counts]
+    whole = [(bar.left(now), figures[0], bar.pace(now)), *((bar.left(now), each, "") for each in figures)]
+    return layout.Fitting(*(_words(*each) for each in whole))
+
+
+def _words(left: str, figures: str, pace: str) -> Text:
+    styled = ((left, "dim"), (figures, ""), (pace, "dim"))
+    words = Text("  ").join(plain(each, style) for each, style in styled if each)
+    words.overflow = "ellipsis"
+    return words
 
 
 def _line(bar: Bar, now: float, *, closed: bool = False) -> Text:
@@ -230,7 +256,7 @@ def _line(bar: Bar, now: float, *, closed: bool = False) -> Text:
     took = numbers.duration(seconds) if seconds >= 1 else ""
     pace = took if closed else " · ".join(filter(None, [bar.pace(now), bar.left(now)]))
     mark = Text().append("✓ " if closed and bar.finished else "  ", style="green")
-    rest = "  ".join(filter(None, [_count(bar), bar.figures]))
+    rest = "  ".join(filter(None, [_count(bar), " · ".join(bar.figures)]))
     return mark.append_text(names).append_text(plain(f"  {rest}")).append_text(plain(f"  {pace}", "dim"))
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +11,15 @@ import click
 
 from harness.cli import options
 from harness.cli.exits import Exit
+from harness.cli.trained import trained_of
 from harness.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from harness.cli.flips import Asked, TwoRuns
     from harness.report.flips import Kind
+    from harness.report.training import Trained
     from harness.store.reader import Reader
     from harness.values import Run
 
@@ -32,6 +37,7 @@ if TYPE_CHECKING:
 @click.option("--limit", type=click.IntRange(min=1), default=20, show_default=True, help="At most this many answers.")
 @options.output
 @options.as_json
+@click.option("--svg", type=click.Path(path_type=Path), help="Save the screen as a picture too.")
 @click.pass_context
 def show(
     context: click.Context,
@@ -46,8 +52,9 @@ def show(
     limit: int,
     output: Path,
     as_json: bool,
+    svg: Path | None,
 ) -> int:
-    """Show a recorded run and its answers, or what it broke and fixed against another run."""
+    """Show a recorded run, its training and its answers, or what it broke and fixed against another run."""
     from harness.cli.flips import Asked, TwoRuns
     from harness.store.database import RECORD
     from harness.store.reader import Reader
@@ -55,15 +62,45 @@ def show(
     kinds: dict[Kind, bool] = {"broken": broken, "fixed": fixed}
     asked = Asked(tuple(kind for kind, wanted in kinds.items() if wanted), task, metric, limit)
     _check(asked, samples, against)
+    told = _Telling(as_json, svg)
     with Reader(output / RECORD) as reader:
+        if only_trained := _only_trained(reader, run):
+            if samples or task or asked.kinds:
+                raise UsageError(f"{run} has only trained: nothing was asked", remedy=f"harness show {run}")
+            _show_training(only_trained, told)
+            return Exit.DONE
         recorded = reader.run(run)
         if not asked.kinds:
-            _show_run(reader, recorded, _named(reader, recorded, samples, task), limit, as_json)
+            _show_run(reader, recorded, _named(reader, recorded, samples, task), limit, told)
             return Exit.DONE
         baseline = _baseline(reader, recorded, against)
         _, catalog = options.hosts(context)
-        _show_flips(TwoRuns(reader, catalog, baseline, recorded), asked, as_json)
+        _show_flips(TwoRuns(reader, catalog, baseline, recorded), asked, told)
     return Exit.DONE
+
+
+@dataclass(frozen=True, slots=True)
+class _Telling:
+    """In which ways it is told."""
+
+    as_json: bool
+    svg: Path | None
+
+    def tell(self, screens: Sequence[RenderableType], values: Mapping[str, object], title: str) -> None:
+        from rich.console import Console
+
+        from harness.report import export, layout
+
+        if self.svg:
+            try:
+                self.svg.write_text(layout.picture(layout.spaced(*screens), width=100, title=title), encoding="utf-8")
+            except OSError as error:
+                raise UsageError(f"cannot be written: {error.strerror}", path=self.svg) from None
+        if self.as_json:
+            click.echo(export.json_text(values))
+            return
+        for screen in screens:
+            Console().print(screen)
 
 
 def _check(asked: Asked, samples: bool, against: str | None) -> None:
@@ -75,40 +112,41 @@ def _check(asked: Asked, samples: bool, against: str | None) -> None:
             raise UsageError(f"{flag} says what to compare, and nothing is", remedy="add --broken, --fixed or both")
 
 
-def _show_run(reader: Reader, run: Run, tasks: Sequence[str], limit: int, as_json: bool) -> None:
-    from rich.console import Console
+def _only_trained(reader: Reader, name: str) -> list[Trained]:
+    """The training of an experiment that has one and no run; else nothing."""
+    return [] if reader.experiment_runs(name) else trained_of(reader, name)
 
+
+def _show_training(trained: Sequence[Trained], telling: _Telling) -> None:
+    from harness.report.training import trainings_screen
+
+    telling.tell([trainings_screen(trained)], {"trainings": trained}, trained[0].training.experiment)
+
+
+def _show_run(reader: Reader, run: Run, tasks: Sequence[str], limit: int, telling: _Telling) -> None:
     from harness.cli.sides import sides
-    from harness.report import export
     from harness.report.run import run_screen
     from harness.report.samples import samples_screen
 
+    # the other arms of the experiment have nothing of its training
+    trained = trained_of(reader, run.experiment) if run.adapter or run.arm.startswith("tuned") else []
     faults = reader.faults(run.experiment)
     asked = {name: reader.order(run.id, name) for name in tasks}
     shown = {name: list(sides(reader, run, name, order[:limit])) for name, order in asked.items()}
-    if as_json:
-        answers = {
-            name: [{"item": side.item, "scores": side.scores} for side in found] for name, found in shown.items()
-        }
-        click.echo(export.json_text({"run": run, "faults": faults, "samples": answers}))
-        return
-    Console().print(run_screen(run, faults=faults))
+    answers = {name: [{"item": side.item, "scores": side.scores} for side in found] for name, found in shown.items()}
+    screens = [run_screen(run, faults=faults, trained=trained)]
     for name, found in shown.items():
-        Console().print(samples_screen([(side,) for side in found], title=name, total=len(asked[name])))
+        screens.append(samples_screen([(side,) for side in found], title=name, total=len(asked[name])))
+    telling.tell(screens, {"run": run, "trainings": trained, "faults": faults, "samples": answers}, run.id)
 
 
-def _show_flips(runs: TwoRuns, asked: Asked, as_json: bool) -> None:
-    from rich.console import Console
-
-    from harness.report import export
+def _show_flips(runs: TwoRuns, asked: Asked, telling: _Telling) -> None:
     from harness.report.flips import flips_screen
 
     tasks, left_out = runs.flips(asked)
-    if as_json:
-        sides = {"baseline": runs.baseline, "candidate": runs.candidate}
-        click.echo(export.json_text({**sides, "tasks": tasks, "not_compared": left_out}))
-        return
-    Console().print(flips_screen(runs.baseline, runs.candidate, tasks, not_compared=left_out))
+    values = {"baseline": runs.baseline, "candidate": runs.candidate, "tasks": tasks, "not_compared": left_out}
+    screen = flips_screen(runs.baseline, runs.candidate, tasks, not_compared=left_out)
+    telling.tell([screen], values, runs.candidate.id)
 
 
 def _named(reader: Reader, run: Run, samples: bool, task: str | None) -> Sequence[str]:

@@ -11,17 +11,25 @@ from rich.text import Text
 from harness.report import arrange, layout, numbers
 from harness.report.tables import status
 from harness.report.text import plain
+from harness.report.training import Trained, trainings_screen
 from harness.values import Estimate, Fault, ModelFacts, Run
 
 _DIGEST = 16
 
 
-def run_screen(run: Run, *, faults: Sequence[Fault] = (), more: Mapping[str, str] | None = None) -> RenderableType:
-    """Header, environment, plugins, values, notes and faults; ``more`` are further lines of the header."""
+def run_screen(
+    run: Run,
+    *,
+    faults: Sequence[Fault] = (),
+    more: Mapping[str, str] | None = None,
+    trained: Sequence[Trained] = (),
+) -> RenderableType:
+    """Header, values, how it was trained, plugins, notes and faults; ``more`` are further lines of the header."""
     notes = arrange.remarks([run])
     return layout.spaced(
         layout.facts([*_header(run), *(more or {}).items()]),
         _values(run),
+        trainings_screen(trained) if trained else None,
         Group(layout.section("Plugins"), _plugins(run)) if run.origins else None,
         Group(layout.section("Know this"), layout.bullets(notes)) if notes else None,
         Group(layout.section("Faults", "missteps of plugins; the run went on"), _faults(faults)) if faults else None,
