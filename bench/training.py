@@ -1,0 +1,398 @@
+"""Training by the harness: its speed beside plain TRL, its overhead, its estimates of memory, and every method.
+
+Prints one JSON object a line and exits 0 however the figures fall. Each side runs in a process of its own, one after
+the other, so that its time and its peak of memory are its own. ``--part`` chooses among
+
+- ``speed``: tokens of loss per second beside TRL's ``SFTTrainer``, on rows of uneven length, sides in turn;
+- ``overhead``: the wall time of ``harness train`` beside the same trainer called by a script;
+- ``memory``: estimates against measured peaks; on a GPU three methods and three sizes, and QLoRA's peak beside LoRA's;
+- ``methods``: on a CPU every method on a tiny model, on a GPU every method's tokens per second and peak.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from figures import say
+from sides import rows_to_train
+from sides.trained import Trained, Work
+
+LEAST_RATIO, LOSS_WITHIN = 1.3, 0.01
+MOST_OVERHEAD = 0.03
+WITHIN = {"cpu": 0.25, "cuda": 0.15}
+MOST_OF_LORA = 0.5
+RETURNED = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
+"""Makes glibc give freed blocks of a mebibyte and more back to the system."""
+DEMO_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
+RECIPE: dict[str, Any] = {
+    "r": 8,
+    "lora_alpha": 16,
+    "learning_rate": 1e-3,
+    "num_train_epochs": 1.0,
+    "per_device_train_batch_size": 8,
+}
+AS_TRL: dict[str, Any] = {"lr_scheduler_type": "linear", "warmup_ratio": 0.0}
+"""TRL's default schedule, so that both sides are taught alike."""
+PARTS = ("speed", "overhead", "memory", "methods")
+RATES = {
+    "full": 1e-3, "lora": 1e-2, "qlora": 1e-2, "prefix_tuning": 1e-1, "prompt_tuning": 1e-1, "ia3": 1e-1,
+    "continued_pretraining": 1e-3, "auto": 1e-2,
+}  # fmt: skip
+"""For the tiny model, which has random weights and little time."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A configuration whose memory is estimated and measured."""
+
+    size: str
+    method: str
+    batch: int
+    words: int
+    """A word is three digits: about four tokens of the small tokenizer."""
+    checkpointing: bool
+    accumulation: int = 1
+
+    @property
+    def called(self) -> str:
+        """How its figure is named."""
+        told = ", checkpointing" if self.checkpointing else ""
+        more = f", accumulating {self.accumulation}" if self.accumulation > 1 else ""
+        return f"{self.method} {self.size}, batch {self.batch} x {self.words} words{told}{more}"
+
+
+ON_A_CPU = (
+    Step("10M", "full", 4, 32, False),
+    Step("10M", "lora", 8, 128, False),
+    Step("25M", "full", 8, 64, False),
+    Step("25M", "full", 8, 64, True),
+    Step("25M", "lora", 8, 128, False),
+    Step("25M", "lora", 8, 128, True),
+    Step("60M", "full", 4, 64, False, 2),
+    Step("60M", "full", 2, 32, True),
+    Step("60M", "lora", 8, 64, False),
+    Step("60M", "qlora", 4, 64, False),
+)
+ON_A_GPU = tuple(
+    Step(size, method, 2, 128, True) for size in ("135M", "1B", "3B") for method in ("full", "lora", "qlora")
+)
+
+
+def main() -> None:
+    options = arguments()
+    if options.side:
+        run_side(options)
+        return
+    started = time.perf_counter()
+    with tempfile.TemporaryDirectory() as scratch:
+        bench = Bench(options, Path(scratch))
+        for part in options.part or PARTS:
+            {"speed": speed, "overhead": overhead, "memory": memory, "methods": methods}[part](bench)
+    limit = 540 if options.device == "cuda" else None
+    seconds = time.perf_counter() - started
+    say("bench/training.py, all of it", round(seconds), limit, "s", limit and seconds < limit, quick=options.quick)
+
+
+@dataclass(frozen=True)
+class Bench:
+    """What every part is given."""
+
+    options: argparse.Namespace
+    scratch: Path
+
+    @property
+    def device(self) -> str:
+        """``cpu`` or ``cuda``."""
+        return str(self.options.device)
+
+    def demo_model(self) -> Path:
+        """SmolLM2 as a folder that both sides can open; a random Llama of its size where it cannot be had."""
+        from harness import ModelFailed, ModelRef
+        from harness_backends.transformers_backend import Transformers
+
+        try:
+            return Transformers().folder(ModelRef(self.options.model))
+        except ModelFailed:
+            return self.llama("135M")
+
+    def llama(self, size: str, dtype: str = "float32") -> Path:
+        """A random Llama, made once, in a process of its own."""
+        folder = self.scratch / f"llama-{size}-{dtype}"
+        if not folder.is_dir():
+            self.call("llama", "--into", str(folder), "--size", size, "--dtype", dtype)
+        return folder
+
+    def call(self, side: str, *more: str, environment: dict[str, str] | None = None) -> float:
+        """Run a side; the seconds of its whole process."""
+        started = time.perf_counter()
+        command = [sys.executable, __file__, "--side", side, "--device", self.device, *more]
+        subprocess.run(command, check=True, stdout=sys.stderr, env={**os.environ, **(environment or {})})
+        return time.perf_counter() - started
+
+    def train(self, side: str, work: Work, **environment: str) -> tuple[Trained, float]:
+        """What a side made of the work, and the seconds of its whole process."""
+        into = self.scratch / "trained.json"
+        asked = str(work.save(self.scratch / "work.json"))
+        seconds = self.call(side, "--work", asked, "--into", str(into), environment=environment)
+        return Trained.read(into), seconds
+
+    def fresh(self, name: str) -> str:
+        """A folder that is not there yet."""
+        return str(self.scratch / f"{name}-{time.monotonic_ns()}")
+
+
+def speed(bench: Bench) -> None:
+    """Tokens of loss per second beside plain TRL, and the validation loss that both come to."""
+    on_cuda = bench.device == "cuda"
+    count = bench.options.rows or (16 if bench.options.quick else 512 if on_cuda else 96)
+    work = Work(
+        str(bench.demo_model()),
+        "lora",
+        RECIPE,
+        str(rows_to_train.uneven("train", bench.scratch / "train.jsonl", count)),
+        "",
+        str(rows_to_train.uneven("validation", bench.scratch / "validation.jsonl", 8 if bench.options.quick else 48)),
+        bench.device,
+    )
+    sides = {
+        "harness": ("harness", replace(work, options=RECIPE | AS_TRL)),
+        "plain": ("plain", work),
+        "plain, float32": ("plain", replace(work, precision="float32")),
+    }
+    rounds = bench.options.rounds or 1
+    found: dict[str, list[Trained]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        for name, (side, asked) in sides.items():
+            found[name].append(bench.train(side, replace(asked, output=bench.fresh(side)))[0])
+    rates = {name: statistics.median(each.loss_tokens / each.seconds for each in runs) for name, runs in found.items()}
+    ours = found["harness"][0]
+    for name in ("plain", "plain, float32"):
+        theirs, ratio = found[name][0], rates["harness"] / rates[name]
+        what = "TRL's defaults" if name == "plain" else "TRL's defaults in float32"
+        say(
+            f"training: times the tokens of loss per second of {what}",
+            round(ratio, 2), LEAST_RATIO, "x", None if bench.options.quick else ratio >= LEAST_RATIO,
+            harness_tokens_per_s=round(rates["harness"], 1), trl_tokens_per_s=round(rates[name], 1),
+            rows=count, rounds=rounds, steps=[ours.steps, theirs.steps],
+            loss_tokens=[ours.loss_tokens, theirs.loss_tokens],
+            harness_peak_mb=ours.peak_bytes >> 20, trl_peak_mb=theirs.peak_bytes >> 20,
+            model=Path(work.model).name, device=bench.device,
+        )  # fmt: skip
+        apart = abs(float(ours.validation_loss or 0) / float(theirs.validation_loss or 1) - 1)
+        say(
+            f"training: final validation loss apart from that of {what}",
+            round(apart, 4), LOSS_WITHIN, "share", None if bench.options.quick else apart <= LOSS_WITHIN,
+            harness=ours.validation_loss, trl=theirs.validation_loss,
+        )  # fmt: skip
+
+
+def overhead(bench: Bench) -> None:
+    """``harness train`` beside a script that calls the same trainer with the same options; whole processes in turn."""
+    count = bench.options.rows or (8 if bench.options.quick else 512 if bench.device == "cuda" else 64)
+    model = bench.llama("10M") if bench.options.quick else bench.demo_model()
+    rows = rows_to_train.uneven("train", bench.scratch / "overhead.jsonl", count)
+    work = Work(str(model), "lora", RECIPE | AS_TRL, str(rows), "", None, bench.device)
+    rounds = bench.options.rounds or (1 if bench.options.quick else 2)
+    whole, alone, inside = [], [], []
+    for _ in range(rounds):
+        seconds, checkpoint = by_command(bench, work)
+        whole.append(seconds)
+        inside.append(float(checkpoint["seconds"]))
+        alone.append(bench.train("harness", replace(work, output=bench.fresh("alone")))[1])
+    share = statistics.median(whole) / statistics.median(alone) - 1
+    say(
+        "training: overhead of harness train around the same trainer called by a script",
+        round(share, 4), MOST_OVERHEAD, "share", None if bench.options.quick else share <= MOST_OVERHEAD,
+        harness_train_s=[round(each, 2) for each in whole], script_s=[round(each, 2) for each in alone],
+        trainer_s=[round(each, 2) for each in inside], rows=count, device=bench.device,
+    )  # fmt: skip
+
+
+def by_command(bench: Bench, work: Work) -> tuple[float, dict[str, Any]]:
+    """Wall time and checkpoint of ``harness train`` on a suite that asks for this work."""
+    folder = Path(bench.fresh("suite"))
+    folder.mkdir()
+    suite = {
+        "suite": "bench",
+        "seed": work.seed,
+        "model": {"name": work.model, "dtype": work.dtype, "device": work.device},
+        "data": {"train": work.train, "test": str(rows_to_train.TICKETS / "support_tickets.test.jsonl")},
+        "trainer": {"name": work.method, **work.options},
+        "tasks": [{"name": "tickets", "data": "test", "metrics": ["exact_match"]}],
+    }
+    # JSON is YAML
+    (folder / "suite.yaml").write_text(json.dumps(suite), encoding="utf-8")
+    started = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-m", "harness.cli.main", "train", "suite.yaml", "--output", "results", "--json"],
+        cwd=folder, check=False, capture_output=True, text=True,
+    )  # fmt: skip
+    seconds = time.perf_counter() - started
+    if done.returncode:
+        raise RuntimeError(f"harness train: {done.stderr.strip()[-500:]}")
+    checkpoint: dict[str, Any] = json.loads(done.stdout)
+    return seconds, checkpoint
+
+
+def memory(bench: Bench) -> None:
+    """Each configuration's estimate beside the peak of a process that trains it; QLoRA beside LoRA."""
+    on_cuda = bench.device == "cuda"
+    steps = ON_A_GPU if on_cuda else ON_A_CPU
+    if bench.options.quick:
+        steps = tuple(each for each in steps if each.size in (("135M",) if on_cuda else ("10M",)))
+    peaks = {(each.size, each.method): measured(bench, each) for each in steps}
+    lora, qlora = peaks.get(("3B", "lora")), peaks.get(("3B", "qlora"))
+    if on_cuda and lora and qlora:
+        share = qlora / lora
+        say("training: QLoRA's peak against LoRA's, 3B", round(share, 3), MOST_OF_LORA, "x", share <= MOST_OF_LORA)
+    elif on_cuda:
+        say("training: QLoRA's peak against LoRA's, 3B", None, MOST_OF_LORA, "x", None, why="3B was not run")
+
+
+def measured(bench: Bench, step: Step) -> int | None:
+    """The figure of one configuration; its peak, or ``None`` if it broke."""
+    on_cuda = bench.device == "cuda"
+    dtype = "bfloat16" if on_cuda else "float32"
+    work = Work(
+        str(bench.llama(step.size, dtype)),
+        step.method,
+        {
+            "per_device_train_batch_size": step.batch,
+            "gradient_accumulation_steps": step.accumulation,
+            "gradient_checkpointing": step.checkpointing,
+            "max_steps": 8 if on_cuda else 3,
+        },
+        str(rows_to_train.of_words(bench.scratch / "words.jsonl", step.batch * step.accumulation * 3, step.words)),
+        bench.fresh("memory"),
+        None,
+        bench.device,
+        dtype,
+    )
+    limit = WITHIN[bench.device]
+    what = f"memory: estimate over peak, {step.called}"
+    try:
+        found, _ = bench.train("estimated", work)
+        # on a CPU once more with freed blocks given back, which tells the heap's share from the training's
+        again = (
+            found if on_cuda else bench.train("estimated", replace(work, output=bench.fresh("memory")), **RETURNED)[0]
+        )
+    except subprocess.CalledProcessError as error:
+        say(what, None, limit, "x", None, why=f"the side ended with status {error.returncode}")
+        return None
+    # on a GPU torch counts what it allocates; on a CPU the whole process is seen
+    told = found.estimate["training" if on_cuda else "total"]
+    ratio = told / found.peak_bytes
+    say(
+        what, round(ratio, 3), 1 + limit, "x", abs(ratio - 1) <= limit,
+        estimate_mb=told >> 20, peak_mb=found.peak_bytes >> 20, reserved_mb=found.reserved_bytes >> 20,
+        parts_mb={name: size >> 20 for name, size in found.estimate.items() if isinstance(size, int) and size >= 2**20},
+        peak_blocks_returned_mb=again.peak_bytes >> 20, ratio_blocks_returned=round(told / again.peak_bytes, 3),
+        tokens_per_row=found.estimate["length"], steps=found.steps,
+        loss_tokens_per_s=round(found.loss_tokens / found.seconds, 1),
+    )  # fmt: skip
+    return found.peak_bytes
+
+
+def methods(bench: Bench) -> None:
+    """On a CPU whether each learns and acts; on a GPU how fast each is and what it takes."""
+    if bench.device == "cuda":
+        table(bench)
+        return
+    into = bench.scratch / "methods.json"
+    work = Work(
+        str(bench.scratch / "tiny"),
+        "",
+        {"num_train_epochs": 2.0 if bench.options.quick else 6.0, "per_device_train_batch_size": 4},
+        str(rows_to_train.uneven("train", bench.scratch / "few.jsonl", 16)),
+        str(bench.scratch / "methods"),
+    )
+    bench.call("methods", "--work", str(work.save(bench.scratch / "work.json")), "--into", str(into))
+    for each in json.loads(into.read_text(encoding="utf-8")):
+        name, error = each.pop("method"), each.pop("error", None)
+        what = f"method {name}: loss after training over before, opened again"
+        if error:
+            say(what, None, 1.0, "x", False, why=error)
+        else:
+            say(what, round(each["after"] / each["before"], 3), 1.0, "x", each["falls"] and each["acts"], **each)
+
+
+def table(bench: Bench) -> None:
+    """Tokens per second and peak of every method on a Llama of a billion parameters (135M under ``--quick``)."""
+    from sides.every_method import as_text, names
+
+    from harness.catalog import Catalog
+    from harness.host import Host
+
+    catalog = Catalog.build(Host.load())
+    size = "135M" if bench.options.quick else "1B"
+    rows = rows_to_train.of_words(bench.scratch / "table.jsonl", 160, 64)
+    for name in names(catalog):
+        train = as_text(rows) if catalog.find("trainer", name).plugin_class.trains_on == "text" else rows  # type: ignore[attr-defined]
+        steps = {"per_device_train_batch_size": 8, "max_steps": 15, "max_length": 512}
+        folder, output = str(bench.llama(size, "bfloat16")), bench.fresh(name)
+        what = f"training: {name} on {size}, tokens of loss per second"
+        try:
+            found, _ = bench.train("harness", Work(folder, name, steps, str(train), output, None, "cuda", "bfloat16"))
+        except subprocess.CalledProcessError as error:
+            say(what, None, None, "tokens/s", None, why=f"the side ended with status {error.returncode}")
+            continue
+        say(
+            what, round(found.loss_tokens / found.seconds, 1), None, "tokens/s", None,
+            peak_mb=found.peak_bytes >> 20, reserved_mb=found.reserved_bytes >> 20, steps=found.steps,
+            messages=list(found.messages),
+        )  # fmt: skip
+
+
+def run_side(options: argparse.Namespace) -> None:
+    """In the fresh process."""
+    if options.side == "llama":
+        from sides.sized_llama import sized_llama
+
+        sized_llama(options.into, options.size, options.dtype)
+        return
+    work = Work.read(options.work)
+    if options.side == "methods":
+        from sides import every_method
+
+        from harness.testing.tiny import tiny_llama
+
+        tiny_llama(Path(work.model))
+        options.into.write_text(json.dumps(every_method.run(work, RATES)), encoding="utf-8")
+        return
+    from sides import by_trainer, plain_sft
+
+    if options.side == "plain":
+        plain_sft.run(work).save(options.into)
+    else:
+        by_trainer.run(work, estimates=options.side == "estimated").save(options.into)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--part", action="append", choices=PARTS, help="default all")
+    parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
+    parser.add_argument("--model", default=DEMO_MODEL)
+    parser.add_argument("--rows", type=int, help="rows to train on in speed and overhead")
+    parser.add_argument("--rounds", type=int, help="how often each side runs in speed and overhead")
+    parser.add_argument("--quick", action="store_true", help="a handful of rows and configurations, no verdict on time")
+    parser.add_argument("--side", help=argparse.SUPPRESS)
+    parser.add_argument("--work", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--into", type=Path, help=argparse.SUPPRESS)
+    parser.add_argument("--size", help=argparse.SUPPRESS)
+    parser.add_argument("--dtype", default="float32", help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    main()
