@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-TOPICS := startup levels memory scoring generation invariance reuse record kills demo
+TOPICS := startup levels memory scoring generation invariance reuse record kills training demo
 
 .PHONY: demo test check bench clean
 

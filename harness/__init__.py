@@ -21,7 +21,9 @@ from harness.values import (
     Generation,
     GenerationSettings,
     Item,
+    Kept,
     LogLikelihood,
+    MaskedToken,
     Message,
     Mode,
     ModelFacts,
@@ -31,6 +33,7 @@ from harness.values import (
     Sample,
     Score,
     TrainJob,
+    TrainsOn,
 )
 
 __version__ = "0.1.0"
@@ -45,7 +48,9 @@ __all__ = [
     "GenerationSettings",
     "HarnessError",
     "Item",
+    "Kept",
     "LogLikelihood",
+    "MaskedToken",
     "MeanOfScores",
     "Message",
     "Metric",
@@ -65,6 +70,7 @@ __all__ = [
     "TrainJob",
     "Trainer",
     "TrainingFailed",
+    "TrainsOn",
     "UsageError",
     "__version__",
     "cache_folder",

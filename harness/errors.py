@@ -35,6 +35,10 @@ class TrainingFailed(HarnessError):  # noqa: N818
     """The training process ended without a checkpoint; the record holds its last lines."""
 
 
+class OutOfMemory(TrainingFailed):
+    """The training took more memory than there is."""
+
+
 class ModelFailed(HarnessError):  # noqa: N818
     """A model cannot be opened or does not do what was asked of it."""
 

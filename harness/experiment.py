@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,20 +11,21 @@ from pathlib import Path
 from harness import __version__
 from harness.catalog import Catalog
 from harness.data import formats
-from harness.errors import TrainingFailed, UsageError
+from harness.errors import UsageError
 from harness.execution import benchmarks
 from harness.execution.arms import Arms, folder_digest, now
+from harness.execution.choosing import SUFFIX, Choice
 from harness.execution.claim import claim
-from harness.execution.train import train as train_in_a_child
+from harness.execution.stages import Stages, Tuned
 from harness.host import Host
 from harness.identity import digest
 from harness.judgement import Judgement, recorded_baselines
 from harness.plan import Plan, PlannedTask
-from harness.protocols import Backend, Observer
+from harness.protocols import Backend, Model, Observer, Trainer
 from harness.store.database import RECORD
 from harness.store.reader import Reader
 from harness.store.writer import Writer
-from harness.values import RELEASE, Arm, Checkpoint, Comparison, Fault, ModelRef, Progress, Run, TrainJob, Verdict
+from harness.values import RELEASE, Arm, Comparison, Fault, MaskedToken, ModelRef, Run, TrainJob, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,18 +54,31 @@ def run(plan: Plan, setting: Setting) -> tuple[Comparison, Verdict]:
             remedy="add 'trainer:' or 'prompted:', or evaluate it alone with 'harness eval'",
         )
     with _session(plan, setting, "run") as session:
-        checkpoint = session.train() if plan.trainer else None
-        arms = [
-            replace(arm, adapter=checkpoint.path) if arm.name == "tuned" and checkpoint else arm for arm in plan.arms
-        ]
+        tuned = session.train() if plan.training else None
+        arms = [tuned.arm("tuned") if tuned and arm.name == "tuned" else arm for arm in plan.arms]
         runs = session.evaluate(arms)
         return session.judge(runs)
 
 
-def train(plan: Plan, setting: Setting) -> Checkpoint:
+def train(plan: Plan, setting: Setting) -> Tuned:
     """Train only; the checkpoint lies in the experiment's folder."""
-    with _session(replace(plan, tasks=(), benchmarks=()), setting, "train") as session:
+    chooses = plan.training and plan.training.settings.evaluate_every
+    with _session(plan if chooses else replace(plan, tasks=(), benchmarks=()), setting, "train") as session:
         return session.train()
+
+
+def training_masks(plan: Plan, setting: Setting, rows: int) -> Sequence[Sequence[MaskedToken]]:
+    """The first rows of the last training as its model would see them; nothing is trained or recorded."""
+    assert plan.training is not None
+    stage = plan.training.stages[-1]
+    backend: Backend = plan.backend.instance
+    model = replace(plan.suite.model, name=str(backend.folder(plan.suite.model)))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        formats.write(stage.train[:rows], folder / "train.jsonl")
+        job = TrainJob("masks", model, stage.trainer.ref, folder / "train.jsonl", None, folder, plan.suite.seed)
+        trainer: Trainer = stage.trainer.instance
+        return trainer.masks(job, rows)
 
 
 def evaluate(plan: Plan, setting: Setting, arms: Sequence[Arm]) -> list[Run]:
@@ -82,7 +97,8 @@ def _session(plan: Plan, setting: Setting, what: str) -> Iterator[Session]:
     loaded = benchmarks.load(plan, setting.observer)
     setting.observer.stage(f"opening {plan.suite.model.name}")
     backend: Backend = plan.backend.instance
-    model = replace(plan.suite.model, name=str(backend.folder(plan.suite.model)))
+    # wherever it was asked from: an adapter's file holds this path, and one training must give one adapter
+    model = replace(plan.suite.model, name=str(backend.folder(plan.suite.model).absolute()))
     with (
         Writer(setting.record) as writer,
         Reader(setting.record) as reader,
@@ -118,41 +134,26 @@ class Session:
         """The plan with its benchmarks' items."""
         return self.loaded.plan
 
-    def train(self) -> Checkpoint:
-        """The trained checkpoint; one that an earlier start has finished is taken as it is."""
-        finished, _, status = self.reader.training(self.experiment)
-        if status == "finished" and finished and finished.path.is_dir():
-            return finished
-        job = self._job()
-        self.setting.observer.stage(f"training {job.trainer.name}")
-        self.writer.start_training(self.experiment, job)
-        log = job.output.parent / "training.log"
-        try:
-            checkpoint = train_in_a_child(job, on_progress=lambda progress: self._progressed(job, progress), log=log)
-        except TrainingFailed as error:
-            self.writer.finish_training(self.experiment, None, str(error))
-            raise
-        self.writer.finish_training(self.experiment, checkpoint, None)
-        return checkpoint
+    def train(self) -> Tuned:
+        """What the training came to; of its checkpoints the one that was chosen, where the suite asks for a choice."""
+        assert self.plan.training is not None
+        tuned = self._stages(self.setting.results.resolve() / self.experiment / "training").train()
+        if self.plan.training.settings.evaluate_every is None:
+            return tuned
+        if not tuned.checkpoint.kept:
+            name = self.plan.training.stages[-1].trainer.ref.name
+            problem = f"trainer {name!r} keeps no checkpoints, so there is nothing to choose among"
+            raise UsageError(problem, path=self.plan.suite.path, remedy="leave 'evaluate_every' out")
+        return self._chosen(tuned)
 
     def evaluate(self, arms: Sequence[Arm]) -> dict[str, Run]:
-        """Every arm's run; the weights are opened once for all."""
-        work = Arms(
-            self.loaded,
-            self.experiment,
-            self.writer,
-            self.reader,
-            self.setting.host,
-            self.setting.observer,
-            self._is_decided,
-            self.setting.reuse,
-        )
+        """Every arm's run; each model's weights are opened once for all arms that stand on them."""
+        work = self._arms(self.loaded)
         recorded = work.recorded()
         if all(arm.name in recorded and recorded[arm.name].status == "finished" for arm in arms):
             return {arm.name: recorded[arm.name] for arm in arms}
         self.setting.observer.stage("evaluating")
-        with self.plan.backend.instance.open(self.model) as model:
-            return work.evaluate(arms, model)
+        return self._asked(work, arms)
 
     def judge(self, runs: Mapping[str, Run]) -> tuple[Comparison, Verdict]:
         """The last arm held to the others; recorded, then told to the watchers."""
@@ -165,27 +166,77 @@ class Session:
         )
         return comparison, verdict
 
-    def _job(self) -> TrainJob:
-        assert self.plan.trainer is not None
-        folder = self.setting.results.resolve() / self.experiment / "training"
-        folder.mkdir(parents=True, exist_ok=True)
-        train_file, validation_file = folder / "train.jsonl", folder / "validation.jsonl"
-        formats.write_messages(self.plan.train_rows, train_file)
-        formats.write_messages(self.plan.validation_rows, validation_file)
-        return TrainJob(
-            experiment=self.experiment,
-            model=self.model,
-            trainer=self.plan.trainer.ref,
-            train=train_file,
-            validation=validation_file if self.plan.validation_rows else None,
-            output=folder / "checkpoint",
-            seed=self.plan.suite.seed,
+    def _chosen(self, tuned: Tuned) -> Tuned:
+        """The kept checkpoint that the choice falls on; recorded with how the others did."""
+        assert self.plan.training is not None
+        stage = len(self.plan.training.stages) - 1
+        if self.reader.trainings(self.experiment)[stage].judged:
+            return tuned  # an earlier start has chosen
+        kept = {each.step: each for each in tuned.checkpoint.kept}
+        choice = Choice.among(self.plan, self.loaded.spare)
+        self.setting.observer.stage(f"choosing among {len(kept)} checkpoints")
+        arms = {
+            step: Tuned(replace(tuned.checkpoint, path=each.path), tuned.base).arm(f"tuned@{step}")
+            for step, each in kept.items()
+        }
+        base = Arm(f"base{SUFFIX}", self.plan.suite.model)
+        runs = self._asked(self._arms(replace(self.loaded, plan=choice.plan)), [base, *arms.values()])
+        judged, rule = choice.judge(runs[base.name], {step: runs[arm.name] for step, arm in arms.items()})
+        best = kept[next(each.step for each in judged if each.is_chosen)]
+        chosen = replace(
+            tuned.checkpoint,
+            path=best.path,
+            step=best.step,
+            sha256=folder_digest(best.path),
+            validation_loss=best.validation_loss,
+        )
+        self.writer.choose_checkpoint(self.experiment, judged, rule, chosen, stage)
+        self.setting.observer.note(f"step {best.step} is chosen: {rule}")
+        return Tuned(chosen, tuned.base)
+
+    def _asked(self, work: Arms, arms: Sequence[Arm]) -> dict[str, Run]:
+        """The arms' runs in the same order; models are opened one after the other where no task asks them in turn."""
+        models = list(dict.fromkeys(arm.model for arm in arms))
+        in_turn = any(planned.task.stopping for planned in work.plan.benchmarks)
+        runs: dict[str, Run] = {}
+        for group in [models] if in_turn else [[model] for model in models]:
+            with contextlib.ExitStack() as opened:
+                views = {ref: opened.enter_context(self._open(ref)) for ref in group}
+                runs |= work.evaluate([arm for arm in arms if arm.model in group], views)
+        return {arm.name: runs[arm.name] for arm in arms}
+
+    def _open(self, ref: ModelRef) -> contextlib.AbstractContextManager[Model]:
+        backend: Backend = self.plan.backend.instance
+        return backend.open(self.model if ref == self.plan.suite.model else ref)
+
+    def _arms(self, loaded: benchmarks.LoadedBenchmarks) -> Arms:
+        return Arms(
+            loaded,
+            self.experiment,
+            self.writer,
+            self.reader,
+            self.setting.host,
+            self.setting.observer,
+            self._is_decided,
+            self.setting.reuse,
         )
 
-    def _progressed(self, job: TrainJob, progress: Progress) -> None:
-        self.writer.add_progress(self.experiment, progress)
-        self.setting.observer.training_progressed(progress)
-        self.setting.host.watch("harness_training_progressed", {"job": job, "progress": progress}, self._record_fault)
+    def _stages(self, folder: Path) -> Stages:
+        assert self.plan.training is not None
+        return Stages(
+            self.plan.training,
+            self.experiment,
+            self.plan.suite.model,
+            self.model,
+            folder,
+            self.plan.suite.seed,
+            self.plan.backend.instance,
+            self.writer,
+            self.reader,
+            self.setting.host,
+            self.setting.observer,
+            self._record_fault,
+        )
 
     def _is_decided(self, planned: PlannedTask, runs: Mapping[str, Run]) -> bool:
         return self._judgement(runs).is_decided(self.plan.gates, planned.name)

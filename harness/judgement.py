@@ -58,7 +58,8 @@ class Judgement:
     def verdict(self, rules: Sequence[GateRule]) -> Verdict:
         """What the rules say; a rule without a metric is about the task's first."""
         verdict = gate.decide(self.settled(rules), self.evidence)
-        further = (*self._about_the_choice(), *self._often_used(), *self._other_versions(), *self._last_control())
+        about_choices = (*self._about_the_choice(), *self._about_the_checkpoint())
+        further = (*about_choices, *self._often_used(), *self._other_versions(), *self._last_control())
         return replace(verdict, caveats=(*verdict.caveats, *further))
 
     def observed(self, rule: GateRule, only: Callable[[Pair], bool]) -> float:
@@ -149,6 +150,13 @@ class Judgement:
                 f"the candidate is the best of {self.choice.among} on one half of {self.choice.task}'s items, and the "
                 "gates of the suite's own tasks rest on the other half"
             )
+
+    def _about_the_checkpoint(self) -> Iterator[str]:
+        """A candidate that was chosen among the checkpoints of its training, by items that judge nothing here."""
+        for training in self.reader.trainings(self.candidate.experiment):
+            chosen = training.checkpoint
+            if training.judged and chosen and self.candidate.adapter in (None, str(chosen.path)):
+                yield f"the candidate is step {chosen.step}, one of {len(training.judged)} checkpoints: {training.rule}"
 
     def _often_used(self) -> Iterator[str]:
         """A test set that has judged many candidates has begun to choose them."""

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from harness.catalog import Catalog, Planned
-from harness.data import formats, split
+from harness.data import formats, mix, split
 from harness.data.formats import Row
 from harness.errors import UsageError, did_you_mean
 from harness.protocols import BenchmarkContext
@@ -23,6 +23,7 @@ from harness.values import (
     Arm,
     Dataset,
     GateRule,
+    GeneralData,
     GenerationSettings,
     Kind,
     Message,
@@ -32,7 +33,9 @@ from harness.values import (
     Sample,
     Suite,
     SuiteBenchmark,
+    SuiteStage,
     SuiteTask,
+    SuiteTraining,
     Target,
     Task,
     labels,
@@ -63,12 +66,29 @@ class PlannedTask:
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedStage:
+    """A trainer with the rows that it trains on."""
+
+    trainer: Planned
+    train: tuple[Row, ...]
+    validation: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedTraining:
+    """The training, every name resolved."""
+
+    stages: tuple[PlannedStage, ...]
+    settings: SuiteTraining
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """What will be done, every name resolved."""
 
     suite: Suite
     backend: Planned
-    trainer: Planned | None
+    training: PlannedTraining | None
     arms: tuple[Arm, ...]
     """``base`` and, as the suite has them, ``prompted`` and ``tuned``, the last one without its adapter yet."""
     tasks: tuple[PlannedTask, ...]
@@ -76,8 +96,8 @@ class Plan:
     gates: tuple[GateRule, ...]
     """Each with its metric filled in."""
     datasets: tuple[Dataset, ...]
-    train_rows: tuple[Row, ...]
-    validation_rows: tuple[Row, ...]
+    validation: tuple[Sample, ...]
+    """The items of ``data.validation`` where checkpoints are chosen by them."""
     pack: Path | None
 
     @property
@@ -98,7 +118,7 @@ class Plan:
     def origins(self) -> Mapping[str, Origin]:
         """``kind:name`` -> who offered it, of every plugin that takes part."""
         taking_part = [("backend", self.backend)]
-        taking_part += [("trainer", self.trainer)] if self.trainer else []
+        taking_part += [("trainer", stage.trainer) for stage in self.training.stages] if self.training else []
         for planned in self.measured:
             taking_part += [("metric", metric) for metric in planned.metrics]
             taking_part += [("benchmark", planned.benchmark)] if planned.benchmark else []
@@ -124,22 +144,23 @@ class _Maker:
     def plan(self) -> Plan:
         backend = self._plugin("backend", Ref(self.suite.model.backend), "model", "backend")
         self._located(("model", "name"), backend.instance.check, self.suite.model)
-        trainer = self._plugin("trainer", self.suite.trainer, "trainer") if self.suite.trainer else None
         tasks = tuple(self._task(index, task) for index, task in enumerate(self.suite.tasks))
         benchmarks = tuple(self._benchmark(index, each) for index, each in enumerate(self.suite.benchmarks))
         self._refuse_equal_names([*tasks, *benchmarks])
-        train, validation = self._training_rows(trainer is not None)
+        training = self._training(self.suite.training) if self.suite.training else None
+        shots = self._shots()
+        validation = self._items_of_the_choice()
         self._refuse_leakage()
-        arms = self._arms(train, trained=trainer is not None)
+        arms = self._arms(shots, trained=training is not None)
         gates = tuple(self._gate(i, rule, [*tasks, *benchmarks], arms) for i, rule in enumerate(self.suite.gates))
         datasets = tuple({dataset.name: dataset for dataset, _ in self._read.values()}.values())
-        return Plan(
-            self.suite, backend, trainer, arms, tasks, benchmarks, gates, datasets, train, validation, _pack_folder()
-        )
+        return Plan(self.suite, backend, training, arms, tasks, benchmarks, gates, datasets, validation, _pack_folder())
 
     def _task(self, index: int, task: SuiteTask) -> PlannedTask:
         metrics = self._metrics(task.metrics, task.mode, ("tasks", index, "metrics"))
         _, rows = self._rows(task.data, ("tasks", index, "data"), task.cluster)
+        if rows[0].text is not None:
+            raise self._error(f"data.{task.data} is raw text, which asks nothing", "tasks", index, "data")
         if task.mode == "choose" and not rows[0].choices:
             raise self._error("mode 'choose' needs rows with prompt, choices and answer", "tasks", index, "mode")
         if task.mode == "generate" and rows[0].choices:
@@ -239,21 +260,79 @@ class _Maker:
             )
         return replace(rule, metric=rule.metric or names[0])
 
-    def _training_rows(self, trained: bool) -> tuple[tuple[Row, ...], tuple[Row, ...]]:
-        prompted = self.suite.prompted
-        if not trained and not (prompted and prompted.few_shot):
-            return (), ()
+    def _training(self, asked: SuiteTraining) -> PlannedTraining:
+        places: list[tuple[str | int, ...]] = [("trainer", "stages", index) for index in range(len(asked.stages))]
+        if ("trainer", "stages") not in self.suite.lines:
+            places = [("trainer",)]
+        stages = [self._stage(stage, place) for stage, place in zip(asked.stages, places, strict=True)]
+        if asked.general:
+            stages[-1] = self._with_general(stages[-1], asked.general)
+        if asked.launch and asked.launch.config_file and not asked.launch.config_file.is_file():
+            raise self._error(f"there is no file {asked.launch.config_file}", "trainer", "launch", "config_file")
+        return PlannedTraining(tuple(stages), asked)
+
+    def _stage(self, stage: SuiteStage, where: tuple[str | int, ...]) -> PlannedStage:
+        trainer = self._plugin("trainer", stage.trainer, *where)
+        train = self._rows_to_train_on(stage.data, trainer, (*where, "data"))
+        validation = stage.validation
+        if validation is None and stage.data == "train" and "validation" in self.suite.data:
+            validation = "validation"
+        rows = self._rows_to_train_on(validation, trainer, (*where, "validation")) if validation else ()
+        return PlannedStage(trainer, train, rows)
+
+    def _rows_to_train_on(self, name: str, trainer: Planned, where: tuple[str | int, ...]) -> tuple[Row, ...]:
+        if name not in self.suite.data:
+            remedy = f"add '{name}: FILE' under 'data:'"
+            raise self._error(f"{trainer.ref.name} needs data.{name}", *where, remedy=remedy)
+        _, rows = self._rows(name, ("data", name))
+        if rows[0].choices:
+            raise self._error(f"data.{name} has choices, which a trainer cannot learn from", "data", name)
+        self._check_kind(rows, f"data.{name}", trainer, where)
+        return rows
+
+    def _with_general(self, stage: PlannedStage, general: GeneralData) -> PlannedStage:
+        where = ("trainer", "general_data")
+        self._read["general", None] = self._located(where, formats.read, "general", general.path)
+        _, rows = self._read["general", None]
+        self._check_kind(rows, "general_data", stage.trainer, where)
+        mixed = mix.mixed(stage.train, rows, general.ratio, seed=self.suite.seed, path=general.path)
+        return replace(stage, train=mixed)
+
+    def _check_kind(self, rows: Sequence[Row], name: str, trainer: Planned, where: tuple[str | int, ...]) -> None:
+        kind = "messages" if rows[0].text is None else "text"
+        wanted = trainer.instance.trains_on
+        if kind != wanted:
+            words = {"messages": "conversations", "text": "raw text"}
+            remedy = "continued_pretraining takes raw text" if kind == "text" else "give it rows with a 'text' column"
+            problem = f"{name} holds {words[kind]}, and {trainer.ref.name} trains on {words[wanted]}"
+            raise self._error(problem, *where, remedy=remedy)
+
+    def _shots(self) -> tuple[Row, ...]:
+        """What the examples of the prompted arm are drawn from."""
+        if not (self.suite.prompted and self.suite.prompted.few_shot):
+            return ()
         if "train" not in self.suite.data:
-            why = "training" if trained else "few_shot"
-            raise self._error(f"{why} needs data.train", "data", remedy="add 'train: FILE' under 'data:'")
-        _, train = self._rows("train", ("data", "train"))
-        if not trained:
-            return train, ()
-        validation = self._rows("validation", ("data", "validation"))[1] if "validation" in self.suite.data else ()
-        for name, rows in (("train", train), ("validation", validation)):
-            if rows and rows[0].choices:
-                raise self._error(f"data.{name} has choices, which a trainer cannot learn from", "data", name)
-        return train, validation
+            raise self._error("few_shot needs data.train", "data", remedy="add 'train: FILE' under 'data:'")
+        _, rows = self._rows("train", ("data", "train"))
+        if rows[0].text is not None or rows[0].choices:
+            raise self._error("few_shot needs conversations in data.train", "data", "train")
+        return rows
+
+    def _items_of_the_choice(self) -> tuple[Sample, ...]:
+        """The validation items that choose among checkpoints: the test items must not."""
+        asked = self.suite.training
+        if asked is None or asked.evaluate_every is None:
+            return ()
+        where = ("trainer", "evaluate_every")
+        if "validation" not in self.suite.data:
+            remedy = "add 'validation: FILE' under 'data:'; the test items must not choose"
+            raise self._error("evaluate_every chooses among checkpoints by data.validation", *where, remedy=remedy)
+        if not any(task.mode == "generate" for task in self.suite.tasks):
+            raise self._error("evaluate_every needs a task of mode generate to choose by", *where)
+        _, rows = self._rows("validation", ("data", "validation"))
+        if rows[0].text is not None or rows[0].choices:
+            raise self._error("evaluate_every needs conversations in data.validation", *where)
+        return formats.samples(rows)
 
     def _arms(self, train: Sequence[Row], *, trained: bool) -> tuple[Arm, ...]:
         arms = [Arm("base", self.suite.model)]
@@ -276,7 +355,7 @@ class _Maker:
 
     def _refuse_leakage(self) -> None:
         splits = {dataset.name: (dataset.path, rows) for dataset, rows in self._read.values()}
-        order: list[str] = [name for name in ("train", "validation") if name in splits]
+        order: list[str] = [name for name in ("general", "train", "validation") if name in splits]
         order += [name for name in splits if name not in order]
         split.refuse_shared_rows({name: splits[name] for name in order})
 

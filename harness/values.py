@@ -18,8 +18,11 @@ Target = Literal["population", "this_benchmark"]
 """What a claim is about: new items like these, or the score that the whole benchmark would give."""
 RELEASE = "release"
 """What a gate calls the candidate that its suite passed last."""
+TrainsOn = Literal["messages", "text"]
+"""What a row of training data is: a conversation, or raw text."""
 Outcome = Literal["passed", "failed", "inconclusive"]
 RunStatus = Literal["running", "finished", "failed"]
+FindingKind = Literal["overfitting", "memorisation", "divergence", "oscillation", "no movement"]
 Kind = Literal["backend", "trainer", "metric", "judge", "benchmark", "data_check"]
 
 
@@ -314,7 +317,7 @@ class Suite:
     data: Mapping[str, Path]
     """``train``, ``validation``, ``test`` and any further name, each with its file."""
     prompted: PromptedBaseline | None
-    trainer: Ref | None
+    training: SuiteTraining | None
     tasks: tuple[SuiteTask, ...]
     benchmarks: tuple[SuiteBenchmark, ...]
     gates: tuple[GateRule, ...]
@@ -328,6 +331,49 @@ class Suite:
             if where[:end] in self.lines:
                 return self.lines[where[:end]]
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteStage:
+    """One training of a row of trainings, each on what the one before has made."""
+
+    trainer: Ref
+    data: str = "train"
+    """The data set that it trains on, by its name in the suite."""
+    validation: str | None = None
+    """The data set that its validation loss is measured on; ``None``: ``validation`` if it trains on ``train``."""
+
+
+@dataclass(frozen=True, slots=True)
+class GeneralData:
+    """General examples that are mixed in, against forgetting."""
+
+    path: Path
+    ratio: float
+    """Their share of the rows that are trained on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How a training is spread over several processes, by ``accelerate launch``."""
+
+    num_processes: int | None = None
+    config_file: Path | None = None
+    """What ``accelerate config`` writes: FSDP, DeepSpeed, several machines."""
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteTraining:
+    """The training as the suite writes it."""
+
+    stages: tuple[SuiteStage, ...]
+    general: GeneralData | None = None
+    evaluate_every: float | None = None
+    """After each such share of the last stage its checkpoint is kept, and the best of them is the tuned arm."""
+    choice_items: int = 100
+    """Items of each task and benchmark that the choice among checkpoints looks at; the verdict rests on others."""
+    launch: Launch | None = None
+    halve_batch_when_out_of_memory: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -430,8 +476,6 @@ class Reusable:
     """Each counted once, however many runs hold it."""
     text_bytes: int
     """What the answers themselves take; they belong to the runs that hold them, and stay when they are forgotten."""
-    index_bytes: int
-    """About what finding them again takes."""
     newest: str
     """When the last run began that asked for some of them."""
 
@@ -444,11 +488,13 @@ class TrainJob:
     model: ModelRef
     trainer: Ref
     train: Path
-    """JSONL, one ``{"messages": [...]}`` a line, whatever the source's format was."""
+    """JSONL, whatever the source's format was: ``{"messages": [...]}`` or ``{"text": ...}`` a line, as it trains on."""
     validation: Path | None
     output: Path
-    """The folder that is the trainer's own."""
+    """The folder that is the trainer's own. What an interrupted training left there is gone on with."""
     seed: int
+    keep: tuple[float, ...] = ()
+    """The shares of the training after which its checkpoint is kept, to be judged later; 1 is the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -463,6 +509,27 @@ class Progress:
     learning_rate: float | None = None
     seconds: float = 0.0
     message: str | None = None
+    tokens_per_second: float | None = None
+    """Tokens that went through the model since the last report, padding left out."""
+    memory_bytes: int | None = None
+    """The most that the training has taken so far, on its device."""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskedToken:
+    """A token of a training row, and whether the model learns to say it."""
+
+    text: str
+    is_learned: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A checkpoint from the midst of a training."""
+
+    step: int
+    path: Path
+    validation_loss: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -479,6 +546,59 @@ class Checkpoint:
     seconds: float
     facts: Mapping[str, Any] = field(default_factory=dict)
     """Trained parameters, tokens seen, why it stopped."""
+    kept: tuple[Kept, ...] = ()
+    """What ``TrainJob.keep`` asked for, in the order of the steps."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgedCheckpoint:
+    """A checkpoint as the choice among checkpoints saw it."""
+
+    step: int
+    run: str
+    """The recorded run that asked it."""
+    gain: float | None
+    """Its score on the team's tasks: the mean of the gated metrics, up is better."""
+    drops: Mapping[str, float]
+    """Benchmark and metric -> points lost against base on the items of the choice."""
+    is_within: bool
+    """Whether every loss is within what the gates allow."""
+    is_chosen: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Training:
+    """A recorded training: one stage of an experiment's."""
+
+    experiment: str
+    stage: int
+    """Counted from 0; each goes on with what the one before has made."""
+    trainer: Ref
+    model: ModelRef
+    """What it started from, as a local folder."""
+    seed: int
+    data: Mapping[str, str]
+    """Split -> SHA-256 of the rows that it was given."""
+    status: RunStatus
+    attempt: int
+    """1, and one more for each time that it was gone on with."""
+    checkpoint: Checkpoint | None = None
+    error: str | None = None
+    judged: tuple[JudgedCheckpoint, ...] = ()
+    """The checkpoints that were judged, in the order of their steps."""
+    rule: str | None = None
+    """How one of them was chosen, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingFinding:
+    """What the losses of a training show about it."""
+
+    kind: FindingKind
+    step: int
+    """Of the report that showed it."""
+    sentence: str
+    """What was seen, with its figures, and what helps."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,8 +42,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
         "comparison", "store",
     ),
     "cli": (
-        *GROUND, "__init__", "protocols", "host", "catalog", "plan", "experiment", "judgement", "foresight", "control",
-        "suite", "comparison", "store", "report", "cli",
+        *GROUND, "__init__", "protocols", "host", "catalog", "plan", "execution", "experiment", "judgement",
+        "foresight", "control", "suite", "comparison", "store", "report", "cli",
     ),
     "testing": (*GROUND, "__init__", "protocols", "hookspecs", "authoring", "host", "catalog", "testing"),
 }  # fmt: skip

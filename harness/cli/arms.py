@@ -40,7 +40,7 @@ def asked(plan: Plan, adapters: Sequence[Path], names: Sequence[str]) -> tuple[A
             f"without an adapter tuned and {arms[0].name} are the same weights",
             remedy="give --adapter FOLDER, or ask tuned alone",
         )
-    if plan.trainer is not None and not Path(plan.suite.model.name).exists():
+    if plan.training is not None and not Path(plan.suite.model.name).exists():
         raise UsageError("a tuned arm needs its weights", remedy="give --adapter FOLDER or --model FOLDER")
     return (Arm("tuned", plan.suite.model),)
 

@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from harness.cli import cache, control, foresee, look, measure, show, verdicts
+from harness.cli import cache, control, foresee, look, measure, merge, show, verdicts
 from harness.cli.exits import Exit
 from harness.errors import HarnessError, UsageError
 
@@ -40,7 +40,7 @@ def cli(context: click.Context, without: tuple[str, ...]) -> None:
 
 for command in (
     measure.demo, look.check, foresee.power, measure.run, measure.train, measure.evaluate,
-    verdicts.compare, verdicts.gate, control.aa, look.runs, show.show, cache.cache, look.plugins,
+    verdicts.compare, verdicts.gate, merge.merge, control.aa, look.runs, show.show, cache.cache, look.plugins,
 ):  # fmt: skip
     cli.add_command(command)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli import options
+from harness.cli import masks, options
 from harness.cli.exits import Exit
 from harness.cli.telling import Telling
 from harness.errors import UsageError
@@ -15,13 +16,19 @@ from harness.errors import UsageError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from harness.values import Run
+    from harness.catalog import Catalog
+    from harness.host import Host
+    from harness.plan import Plan
+    from harness.values import Comparison, Run, Verdict
 
 SUITE = click.argument("suite", type=click.Path(path_type=Path))
 
 
 @click.command()
-@SUITE
+@click.argument("suite", type=click.Path(path_type=Path), required=False)
+@click.option(
+    "--repeat", metavar="RUN", help="Train again as a recorded run was, and say whether it went the same way."
+)
 @options.svg
 @options.no_cache
 @options.suite_flags
@@ -29,7 +36,8 @@ SUITE = click.argument("suite", type=click.Path(path_type=Path))
 def run(
     context: click.Context,
     /,
-    suite: Path,
+    suite: Path | None,
+    repeat: str | None,
     output: Path,
     as_json: bool,
     svg: Path | None,
@@ -38,9 +46,14 @@ def run(
 ) -> int:
     """Do the whole of a suite: train, evaluate, compare, gate.
 
-    The same command after a crash goes on from the last recorded batch.
+    The same command after a crash goes on from the last recorded batch. With --repeat the suite is the recorded run's,
+    and a loss that comes out otherwise is exit status 3.
     """
-    return _run(context, Telling(output, suite, as_json, svg), flags, reuse=not no_cache)
+    if (suite is None) == (repeat is None):
+        raise UsageError("run needs a suite, or --repeat RUN", remedy="harness run suites/support_tickets.yaml")
+    if suite is not None:
+        return _run(context, Telling(output, suite, as_json, svg), flags, reuse=not no_cache)
+    return _repeat(context, str(repeat), Telling(output, Path(), as_json, svg), flags, reuse=not no_cache)
 
 
 @click.command()
@@ -60,24 +73,42 @@ def demo(
 
 @click.command()
 @SUITE
+@masks.option
 @options.suite_flags
 @click.pass_context
-def train(context: click.Context, /, suite: Path, output: Path, as_json: bool, **flags: options.Flag) -> int:
-    """Train only; prints where the checkpoint lies."""
+def train(
+    context: click.Context,
+    /,
+    suite: Path,
+    show_masks: int | None,
+    output: Path,
+    as_json: bool,
+    **flags: options.Flag,
+) -> int:
+    """Train only; prints where the checkpoint lies.
+
+    With --show-masks nothing is trained: the first rows are shown as the model sees them.
+    """
     from harness import experiment
     from harness.report import export
 
     host, catalog = options.hosts(context)
     plan = options.planned(suite, catalog, flags)
-    if plan.trainer is None:
+    if plan.training is None:
         raise UsageError("the suite has no trainer", path=suite, remedy="add 'trainer: {name: lora}'")
+    if show_masks is not None:
+        quiet = options.setting(output, host, catalog, options.watching(quiet=True))
+        return masks.show(plan, quiet, show_masks, as_json=as_json)
     with options.watching(quiet=as_json) as observer:
-        checkpoint = experiment.train(plan, options.setting(output, host, catalog, observer))
+        tuned = experiment.train(plan, options.setting(output, host, catalog, observer))
+    checkpoint = tuned.checkpoint
     if as_json:
         click.echo(export.json_text(checkpoint))
     else:
+        model = "" if tuned.model == plan.suite.model else f" --model {tuned.model.name}"
+        adapter = f" --adapter {tuned.adapter}" if tuned.adapter else " --arm tuned"
         click.echo(f"checkpoint: {checkpoint.path} (step {checkpoint.step}, {checkpoint.seconds:.0f} s)")
-        click.echo(f"next: harness eval --suite {suite} --adapter {checkpoint.path}")
+        click.echo(f"next: harness eval --suite {suite}{model}{adapter}")
     return Exit.DONE
 
 
@@ -158,14 +189,31 @@ def _to_be_judged(measured: Sequence[Run]) -> list[str]:
 
 
 def _run(context: click.Context, telling: Telling, flags: Mapping[str, options.Flag], *, reuse: bool) -> int:
-    from harness import experiment
-
     host, catalog = options.hosts(context)
     plan = options.planned(telling.suite, catalog, flags)
+    return telling.tell(*_verdict(plan, host, catalog, telling, reuse=reuse))
+
+
+def _repeat(
+    context: click.Context, run: str, telling: Telling, flags: Mapping[str, options.Flag], *, reuse: bool
+) -> int:
+    from harness import plan as planning
+    from harness.cli import repeat
+
+    if given := next((name for name, value in flags.items() if value is not None), None):
+        raise UsageError(f"--{given.replace('_', '-')} would change what --repeat repeats", remedy="leave it out")
+    host, catalog = options.hosts(context)
+    earlier, suite = repeat.suite_of(run, telling.output)
+    comparison, verdict = _verdict(planning.make(suite, catalog), host, catalog, telling, reuse=reuse)
+    replace(telling, suite=suite.path).tell(comparison, verdict)
+    return repeat.tell(earlier, comparison.experiment, telling.output)
+
+
+def _verdict(plan: Plan, host: Host, catalog: Catalog, telling: Telling, *, reuse: bool) -> tuple[Comparison, Verdict]:
+    from harness import experiment
+
     with options.watching(quiet=telling.as_json) as observer:
-        setting = options.setting(telling.output, host, catalog, observer, reuse=reuse)
-        comparison, verdict = experiment.run(plan, setting)
-    return telling.tell(comparison, verdict)
+        return experiment.run(plan, options.setting(telling.output, host, catalog, observer, reuse=reuse))
 
 
 def _demo_suite() -> Path:

@@ -13,6 +13,7 @@ from harness.cli.exits import OF_VERDICT, Exit
 from harness.errors import UsageError
 
 if TYPE_CHECKING:
+    from harness.report.training import Trained
     from harness.values import Comparison, Verdict
 
 
@@ -33,19 +34,29 @@ class Telling:
         from harness.report.verdict import verdict_screen, verdict_svg
 
         record, next_commands = self._record(), self._next_commands(comparison)
+        trained = self._trained(comparison)
         self._add_to_the_job_summary(comparison, verdict)
         if self.svg:
-            _write(self.svg, verdict_svg(comparison, verdict, record=record, next_commands=next_commands))
+            picture = verdict_svg(comparison, verdict, record=record, next_commands=next_commands, trained=trained)
+            _write(self.svg, picture)
         if self.as_json:
             click.echo(export.json_text({"comparison": comparison, "verdict": verdict}))
         else:
-            Console().print(verdict_screen(comparison, verdict, record=record, next_commands=next_commands))
+            screen = verdict_screen(comparison, verdict, record=record, next_commands=next_commands, trained=trained)
+            Console().print(screen)
         return OF_VERDICT[verdict.outcome]
 
     def _record(self) -> Path:
         from harness.store.database import RECORD
 
         return self.output / RECORD
+
+    def _trained(self, comparison: Comparison) -> list[Trained]:
+        from harness.cli.trained import trained_of
+        from harness.store.reader import Reader
+
+        with Reader(self._record()) as reader:
+            return trained_of(reader, comparison.runs[-1].experiment)
 
     def _next_commands(self, comparison: Comparison) -> list[str]:
         place = "" if self.output == Path("results") else f" --output {self.output}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, cast, get_args
@@ -12,13 +12,14 @@ from harness.errors import UsageError, did_you_mean
 from harness.identity import file_sha256, sample_id, with_unique_ids
 from harness.values import Dataset, Message, Role, Sample
 
-Format = Literal["messages", "prompt_completion", "alpaca", "multiple_choice"]
+Format = Literal["messages", "prompt_completion", "alpaca", "multiple_choice", "text"]
 
 COLUMNS: Mapping[Format, tuple[str, ...]] = {
     "messages": ("messages",),
     "multiple_choice": ("prompt", "choices", "answer"),
     "prompt_completion": ("prompt", "completion"),
     "alpaca": ("instruction", "output"),
+    "text": ("text",),
 }
 """The columns that a format cannot do without."""
 
@@ -27,15 +28,17 @@ KNOWN_FORMATS = "; ".join(", ".join(columns) for columns in COLUMNS.values())
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row as a conversation that ends with the right answer, or as a question with choices."""
+    """One row as a conversation that ends with the right answer, a question with choices, or raw text."""
 
     line: int
     messages: tuple[Message, ...]
-    """Ends with the assistant's answer, save in a multiple-choice row, which has only the question."""
+    """Ends with the assistant's answer, but in a multiple-choice row, which is only the question; raw text has none."""
     choices: tuple[str, ...] = ()
     answer: int | None = None
     cluster: str | None = None
     tags: tuple[str, ...] = ()
+    text: str | None = None
+    """Raw text, which asks nothing and can only be trained on."""
 
     @property
     def prompt(self) -> tuple[Message, ...]:
@@ -60,12 +63,13 @@ def samples(rows: Sequence[Row]) -> tuple[Sample, ...]:
     return with_unique_ids(_sample(row) for row in rows)
 
 
-def write_messages(rows: Sequence[Row], path: Path) -> None:
-    """The rows as ``{"messages": [...]}``, one a line: the one form that trainers read."""
+def write(rows: Sequence[Row], path: Path) -> None:
+    """The rows as ``{"messages": [...]}`` or ``{"text": ...}``, one a line: the two forms that trainers read."""
     with path.open("w", encoding="utf-8") as file:
         for row in rows:
             turns = [{"role": message.role, "content": message.content} for message in row.messages]
-            file.write(json.dumps({"messages": turns}, ensure_ascii=False) + "\n")
+            content = {"messages": turns} if row.text is None else {"text": row.text}
+            file.write(json.dumps(content, ensure_ascii=False) + "\n")
 
 
 def _sample(row: Row) -> Sample:
@@ -130,6 +134,8 @@ def _row(form: Format, row: Mapping[str, Any], path: Path, line: int, cluster: s
     if cluster is not None and cluster not in row:
         raise UsageError(f"the row has no {cluster!r}, which the task names as its cluster", path=path, line=line)
     try:
+        if form == "text":
+            return Row(line, (), text=_text(row["text"], "text"))
         messages, choices, answer = _READERS[form](row)
     except ValueError as error:
         raise UsageError(str(error), path=path, line=line) from None
@@ -186,7 +192,7 @@ def _from_multiple_choice(row: Mapping[str, Any]) -> _Parts:
     return before, tuple(choices), answer
 
 
-_READERS = {
+_READERS: Mapping[str, Callable[[Mapping[str, Any]], _Parts]] = {
     "messages": _from_messages,
     "prompt_completion": _from_prompt_completion,
     "alpaca": _from_alpaca,

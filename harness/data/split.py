@@ -30,4 +30,5 @@ def refuse_shared_rows(splits: Mapping[str, tuple[Path, Sequence[Row]]]) -> None
 
 
 def _asked(row: Row) -> str:
-    return " ".join(" ".join(message.content for message in row.prompt if message.role != "system").lower().split())
+    asked = " ".join(message.content for message in row.prompt if message.role != "system")
+    return " ".join((row.text or asked).lower().split())

@@ -19,7 +19,7 @@ from harness.plan import Plan, PlannedTask
 from harness.protocols import Model, Observer
 from harness.store.reader import Reader
 from harness.store.writer import Writer
-from harness.values import Arm, Fault, ModelFacts, Run
+from harness.values import Arm, Fault, ModelFacts, ModelRef, Run
 
 IsDecided = Callable[[PlannedTask, Mapping[str, Run]], bool]
 """Whether the gates on a task are certain by what these runs have recorded so far."""
@@ -48,11 +48,11 @@ class Arms:
         """The runs that the record holds already, by arm."""
         return {run.arm: run for run in self.reader.experiment_runs(self.experiment)}
 
-    def evaluate(self, arms: Sequence[Arm], model: Model) -> dict[str, Run]:
-        """Ask every arm what is not recorded yet; by arm, the finished runs."""
+    def evaluate(self, arms: Sequence[Arm], models: Mapping[ModelRef, Model]) -> dict[str, Run]:
+        """Ask every arm what is not recorded yet, each with its own of the opened models; by arm, the finished runs."""
         recorded = self.recorded()
         # All of them before the first is asked: an adapter that does not fit must not cost the others' minutes.
-        views = [model.with_adapter(arm.adapter) for arm in arms]
+        views = [models[arm.model].with_adapter(arm.adapter) for arm in arms]
         askings = []
         for arm, view in zip(arms, views, strict=True):
             asking = self._begin(arm, recorded.get(arm.name), view)
@@ -84,7 +84,8 @@ class Arms:
         return any(planned.task.stopping is not None for planned in self.plan.tasks_of(asking.arm.name))
 
     def _begin(self, arm: Arm, earlier: Run | None, model: Model) -> Evaluation:
-        facts = replace(model.facts, name=self.plan.suite.model.name)
+        facts = replace(model.facts, name=arm.model.name)
+        self._prove_other(arm, facts)
         run = earlier or self._new(arm)
         if run.model and (changed := _changed(run.model, facts)):
             raise ModelFailed(f"{facts.name}: the {changed} changed since {run.id} began; restore it, or use --output")
@@ -99,6 +100,15 @@ class Arms:
         cache = Cache(self.reader, run.id, model, arm.prompting, computes, self.reuse)
         seed = self.plan.suite.seed
         return Evaluation(run, arm, model, cache, seed, self.writer, self.reader, self.host, self.observer)
+
+    def _prove_other(self, arm: Arm, facts: ModelFacts) -> None:
+        """A whole model that was trained from the suite's must hold other weights than that."""
+        given = self.plan.suite.model.name
+        if arm.adapter is not None or facts.name == given:
+            return
+        models = (run.model for run in self.recorded().values() if run.model and run.model.name == given)
+        if any(model.weights_sha256 == facts.weights_sha256 for model in models):
+            raise ModelFailed(f"{facts.name} holds the very weights of {given}: its training changed nothing")
 
     def _new(self, arm: Arm) -> Run:
         suite = self.plan.suite

@@ -11,8 +11,8 @@ from pathlib import Path
 from harness.values import Environment
 
 RECORDED = (
-    "finetune-harness", "torch", "transformers", "tokenizers", "peft", "trl", "accelerate", "datasets", "lm-eval",
-    "rouge-score", "numpy", "scipy", "safetensors", "gguf",
+    "finetune-harness", "torch", "transformers", "tokenizers", "peft", "trl", "accelerate", "datasets", "bitsandbytes",
+    "lm-eval", "rouge-score", "numpy", "scipy", "safetensors", "gguf",
 )  # fmt: skip
 """The distributions whose versions can change a number."""
 

@@ -7,27 +7,30 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from harness.errors import TrainingFailed, UsageError
+from harness.errors import OutOfMemory, TrainingFailed, UsageError
 from harness.execution import wire
-from harness.values import Checkpoint, Progress, TrainJob
+from harness.values import Checkpoint, Launch, Progress, TrainJob
 
 
-def train(job: TrainJob, *, on_progress: Callable[[Progress], None], log: Path) -> Checkpoint:
+def train(
+    job: TrainJob, *, on_progress: Callable[[Progress], None], log: Path, launch: Launch | None = None
+) -> Checkpoint:
     """The checkpoint of ``job``; what the trainer prints goes to ``log``.
 
-    Raises ``TrainingFailed`` with one line of cause when the process raises, is killed or runs out of memory, and
+    With ``launch``, or where there is more than one GPU, several processes train together. Raises ``TrainingFailed``
+    with one line of cause when the process raises or is killed, ``OutOfMemory`` when memory runs out, and
     ``UsageError`` when the trainer says that options or rows are wrong. The process never outlives this one.
     """
     job.output.mkdir(parents=True, exist_ok=True)
     job_file = job.output / "job.json"
     job_file.write_text(wire.job_text(job), encoding="utf-8")
     checkpoint: Checkpoint | None = None
-    with _child(job_file, log) as (process, lines):
+    with _child(_command(job_file, job.model.device, launch), log) as (process, lines):
         for line in lines:
             kind, value = _message(line)
             if kind == "progress":
@@ -36,6 +39,8 @@ def train(job: TrainJob, *, on_progress: Callable[[Progress], None], log: Path) 
                 checkpoint = wire.read_checkpoint(value)
             elif kind == "usage":
                 raise UsageError(value)
+            elif kind == "memory":
+                raise OutOfMemory(f"{value}; see {log}")
             elif kind == "error":
                 raise TrainingFailed(f"{value}; see {log}")
         status = process.wait()
@@ -45,34 +50,55 @@ def train(job: TrainJob, *, on_progress: Callable[[Progress], None], log: Path) 
 
 
 @contextmanager
-def _child(job_file: Path, log: Path) -> Iterator[tuple[subprocess.Popen[bytes], IO[str]]]:
+def _child(command: Sequence[str], log: Path) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
     """The process and the lines that it sends; ended when the block is left, however that happens."""
     log.parent.mkdir(parents=True, exist_ok=True)
-    receiver, sender = os.pipe()
-    with open(receiver, encoding="utf-8", errors="replace") as lines, log.open("wb") as output:  # noqa: PTH123 - a descriptor
+    with log.open("wb") as output:
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
+            command,
+            # never written to: it ends when this process ends, and by that all that it has started know
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            encoding="utf-8",
+            errors="replace",
+        )
+        assert process.stdin is not None
+        assert process.stdout is not None
         try:
-            process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                [sys.executable, "-m", "harness.execution.trainer_process", str(job_file), str(sender)],
-                # never written to: it ends when this process ends, and by that the child knows
-                stdin=subprocess.PIPE,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                pass_fds=(sender,),
-            )
-        finally:
-            os.close(sender)
-        try:
-            yield process, lines
+            yield process, process.stdout
         finally:
             process.kill()
             process.wait()
-            if process.stdin:
-                process.stdin.close()
+            process.stdin.close()
+            process.stdout.close()
+
+
+def _command(job_file: Path, device: str, launch: Launch | None) -> list[str]:
+    processes = launch.num_processes if launch else _gpus() if device in {"auto", "cuda"} else 1
+    module = ["harness.execution.trainer_process", str(job_file)]
+    if processes == 1:
+        return [sys.executable, "-m", *module]
+    options = ["--num_processes", str(processes)] if processes else []
+    if launch and launch.config_file:
+        options += ["--config_file", str(launch.config_file)]
+    else:
+        # The name is of its time: it starts processes that train together, on the CPU too. Port 0 is any that is free.
+        options += ["--multi_gpu", "--num_machines", "1", "--main_process_port", "0"]
+        options += ["--mixed_precision", "no", "--dynamo_backend", "no"]
+    return [sys.executable, "-m", "accelerate.commands.launch", *options, "--module", *module]
+
+
+def _gpus() -> int:
+    """How many NVIDIA GPUs a training would find, at least 1; asked without loading what drives them."""
+    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+    there = len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
+    return max(1, there if visible is None else min(there, len([each for each in visible.split(",") if each.strip()])))
 
 
 def _message(line: str) -> tuple[str, Any]:
-    """Kind and value of a line; a line that a killed process left half written is no message."""
-    if not line.endswith("\n"):
+    """Kind and value of a line; what a launcher prints, or a killed process left half written, is no message."""
+    if not (line.startswith('{"') and line.endswith("}\n")):
         return "", None
     message: dict[str, Any] = json.loads(line)
     return next(iter(message.items()))

@@ -1,7 +1,8 @@
-"""The training process: ``python -m harness.execution.trainer_process JOB.json DESCRIPTOR``.
+"""The training process: ``python -m harness.execution.trainer_process JOB.json``.
 
-Finds the trainer among the installed plugins, trains, and sends what happens as lines to the descriptor: any number
-of ``progress``, then one of ``checkpoint``, ``usage`` and ``error``.
+Finds the trainer among the installed plugins, trains, and sends what happens as lines to its standard output: any
+number of ``progress``, then one of ``checkpoint``, ``usage``, ``memory`` and ``error``. Of several processes that train
+together the first one tells. What the trainer itself prints goes to standard error.
 """
 
 from __future__ import annotations
@@ -18,16 +19,16 @@ from harness.errors import HarnessError, UsageError
 from harness.execution import wire
 from harness.host import Host
 from harness.protocols import Report
-from harness.values import Checkpoint, TrainJob
+from harness.values import Checkpoint, Progress, TrainJob
 
 _OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "cannot allocate memory")
 
 
-def main(job_file: Path, descriptor: int) -> int:
+def main(job_file: Path) -> int:
     """Train and tell; the exit status is 0 after a checkpoint and 1 otherwise."""
     # control-C reaches the whole group of processes; the parent hears it too and ends this one
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    os.set_inheritable(descriptor, False)
+    descriptor = _own_output()
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
     def send(line: str) -> None:
@@ -35,17 +36,35 @@ def main(job_file: Path, descriptor: int) -> int:
         while rest:
             rest = rest[os.write(descriptor, rest) :]
 
+    def report(progress: Progress) -> None:
+        if _is_first():
+            send(wire.progress_line(progress))
+
     try:
-        checkpoint = _train(wire.read_job(job_file.read_text(encoding="utf-8")), lambda p: send(wire.progress_line(p)))
+        checkpoint = _train(wire.read_job(job_file.read_text(encoding="utf-8")), report)
     except UsageError as error:
         send(wire.to_line("usage", str(error)))
         return 1
     except Exception as error:  # converted into one line; the whole of it goes to the log
         traceback.print_exc()
-        send(wire.to_line("error", _cause(error)))
+        send(_failure(error))
         return 1
-    send(wire.checkpoint_line(checkpoint))
+    if _is_first():
+        send(wire.checkpoint_line(checkpoint))
     return 0
+
+
+def _own_output() -> int:
+    """Standard output under another number; what is printed from here on goes to standard error."""
+    descriptor = os.dup(1)
+    os.set_inheritable(descriptor, False)
+    os.dup2(2, 1)
+    return descriptor
+
+
+def _is_first() -> bool:
+    """Whether this is the process that tells, of those that ``accelerate launch`` has started."""
+    return int(os.environ.get("RANK", "0")) == 0
 
 
 def _train(job: TrainJob, report: Report) -> Checkpoint:
@@ -63,15 +82,16 @@ def _end_with_parent() -> None:
     os._exit(1)
 
 
-def _cause(error: Exception) -> str:
+def _failure(error: Exception) -> str:
     first = (str(error).strip().splitlines() or [""])[0]
     if isinstance(error, MemoryError) or any(sign in str(error).lower() for sign in _OUT_OF_MEMORY):
         what = first or type(error).__name__
-        return f"out of memory ({what}): a smaller per_device_train_batch_size or max_length needs less"
+        remedy = "a smaller per_device_train_batch_size or max_length needs less"
+        return wire.to_line("memory", f"out of memory ({what}): {remedy}")
     if isinstance(error, HarnessError):
-        return first
-    return f"{type(error).__name__}: {first}" if first else type(error).__name__
+        return wire.to_line("error", first)
+    return wire.to_line("error", f"{type(error).__name__}: {first}" if first else type(error).__name__)
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]), int(sys.argv[2])))
+    sys.exit(main(Path(sys.argv[1])))

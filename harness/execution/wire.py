@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from harness.values import Checkpoint, ModelRef, Progress, Ref, TrainJob
+from harness.values import Checkpoint, Kept, ModelRef, Progress, Ref, TrainJob
 
 
 def to_line(kind: str, value: object) -> str:
@@ -28,7 +28,8 @@ def checkpoint_line(checkpoint: Checkpoint) -> str:
 
 def read_checkpoint(value: Mapping[str, Any]) -> Checkpoint:
     """The checkpoint of a line."""
-    return Checkpoint(**{**value, "path": Path(value["path"])})
+    kept = tuple(Kept(**{**each, "path": Path(each["path"])}) for each in value["kept"])
+    return Checkpoint(**{**value, "path": Path(value["path"]), "kept": kept})
 
 
 def job_text(job: TrainJob) -> str:
@@ -47,4 +48,5 @@ def read_job(text: str) -> TrainJob:
         validation=Path(value["validation"]) if value["validation"] else None,
         output=Path(value["output"]),
         seed=value["seed"],
+        keep=tuple(value["keep"]),
     )

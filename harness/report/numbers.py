@@ -78,7 +78,9 @@ def amount(count: int) -> str:
 
 
 def size(count: int) -> str:
-    """``3.4 MB``, ``12 kB``: bytes in thousands, as disks are sold."""
+    """``1.2 GB``, ``3.4 MB``, ``12 kB``: bytes in thousands, as disks are sold."""
+    if count >= 1e9:
+        return f"{count / 1e9:,.1f} GB"
     return f"{count / 1e6:,.1f} MB" if count >= 1e6 else f"{count / 1e3:,.0f} kB"
 
 

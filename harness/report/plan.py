@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from rich.console import Group, RenderableType
 from rich.table import Table
@@ -10,7 +10,7 @@ from rich.text import Text
 
 from harness.report import layout
 from harness.report.text import plain
-from harness.values import Arm, Dataset, GateRule, Origin, Ref, Suite, SuiteBenchmark, Task, labels
+from harness.values import Arm, Dataset, GateRule, Origin, Ref, Suite, SuiteBenchmark, SuiteTraining, Task, labels
 
 
 def plan_screen(
@@ -42,15 +42,31 @@ def _header(suite: Suite, arms: Sequence[Arm]) -> list[tuple[str, RenderableType
     return [
         ("suite", plain(suite.name, "bold").append_text(about)),
         ("model", f"{model.name} · {model.dtype} on {model.device} · {model.backend}"),
-        ("trainer", _trainer(suite.trainer)),
+        ("trainer", _training(suite.training)),
         ("arms", " · ".join(arm.name for arm in arms)),
     ]
 
 
-def _trainer(ref: Ref | None) -> Text:
-    if ref is None:
+def _training(training: SuiteTraining | None) -> RenderableType:
+    if training is None:
         return Text("none: nothing is trained", style="dim")
+    stages = [_trainer(stage.trainer) for stage in training.stages]
+    return Group(*stages, *(plain(each, "not bold dim") for each in _besides(training)))
+
+
+def _trainer(ref: Ref) -> Text:
     return plain(ref.name, "bold").append_text(plain(f"  {_options(ref)}", "not bold dim"))
+
+
+def _besides(training: SuiteTraining) -> Iterator[str]:
+    """What the training does beside what its trainers are told."""
+    if training.general:
+        yield f"{training.general.ratio:.0%} of the rows are general examples from {training.general.path}"
+    if training.evaluate_every:
+        yield f"a checkpoint is judged after every {training.evaluate_every:.0%}, and the best is the tuned arm"
+    if training.launch:
+        where = training.launch.config_file or f"{training.launch.num_processes} processes"
+        yield f"launched by accelerate: {where}"
 
 
 def _options(ref: Ref) -> str:

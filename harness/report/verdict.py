@@ -13,15 +13,26 @@ from rich.text import Text
 from harness.report import arrange, layout, numbers
 from harness.report.arrange import Row
 from harness.report.text import plain
+from harness.report.training import Trained, trainings_screen
 from harness.values import Comparison, ModelFacts, Ruling, Run, Verdict
 
 
 def verdict_screen(
-    comparison: Comparison, verdict: Verdict, *, record: Path, next_commands: Sequence[str] = ()
+    comparison: Comparison,
+    verdict: Verdict,
+    *,
+    record: Path,
+    next_commands: Sequence[str] = (),
+    trained: Sequence[Trained] = (),
 ) -> RenderableType:
-    """The arms side by side, what was forgotten, each gate with its reason, the verdict, and what to type next."""
+    """The arms side by side, what was forgotten, each gate with its reason, the verdict, and what to type next.
+
+    Of the ``trained`` those are told whose checkpoints were judged, or in whose curve something was found.
+    """
+    telling = [each for each in trained if each.training.judged or each.findings]
     return layout.spaced(
         _header(comparison),
+        trainings_screen(telling) if telling else None,
         _tasks(comparison, verdict),
         _forgetting(comparison, verdict),
         _gates(verdict),
@@ -37,11 +48,12 @@ def verdict_svg(
     *,
     record: Path,
     next_commands: Sequence[str] = (),
+    trained: Sequence[Trained] = (),
     width: int = 100,
     title: str = "harness",
 ) -> str:
     """The screen as a picture, for a README; the same values give the same text."""
-    screen = verdict_screen(comparison, verdict, record=record, next_commands=next_commands)
+    screen = verdict_screen(comparison, verdict, record=record, next_commands=next_commands, trained=trained)
     return layout.picture(screen, width=width, title=title)
 
 

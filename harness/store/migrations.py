@@ -70,8 +70,10 @@ CREATE TABLE tasks (
     samples INTEGER NOT NULL,
     source TEXT NOT NULL,
     stopping TEXT,                       -- JSON, how the asking may end early, fixed before it began
+    conditions BLOB,                     -- digest of all but the requests that its answers depend on
     UNIQUE (run, name)
 );
+CREATE INDEX tasks_by_conditions ON tasks (conditions);
 
 CREATE TABLE samples (                   -- content, stored once however many runs ask it
     key INTEGER PRIMARY KEY,
@@ -109,7 +111,6 @@ CREATE TABLE generations (
     PRIMARY KEY (task, sample, attempt),
     FOREIGN KEY (task, sample) REFERENCES task_samples (task, sample)
 );
-CREATE INDEX generations_by_request ON generations (request, task) WHERE request IS NOT NULL;
 CREATE INDEX generations_reused ON generations (task, reused_from, attempt)
     WHERE reused_from IS NOT NULL AND attempt = 0;
 
@@ -137,7 +138,9 @@ CREATE TABLE estimates (
 );
 
 CREATE TABLE trainings (
-    experiment TEXT PRIMARY KEY REFERENCES experiments (id),
+    key INTEGER PRIMARY KEY,
+    experiment TEXT NOT NULL REFERENCES experiments (id),
+    stage INTEGER NOT NULL,              -- counted from 0
     attempt INTEGER NOT NULL,            -- counts the restarts
     model TEXT NOT NULL,                 -- JSON
     trainer TEXT NOT NULL,               -- JSON
@@ -156,12 +159,17 @@ CREATE TABLE trainings (
     train_loss REAL,
     validation_loss REAL,
     seconds REAL,
-    facts TEXT                           -- JSON
+    facts TEXT,                          -- JSON
+    kept TEXT,                           -- JSON, the checkpoints from its midst
+    judged TEXT,                         -- JSON, what the choice among them saw
+    rule TEXT,                           -- of that choice, in words
+    data TEXT NOT NULL,                  -- JSON, file -> sha256 of what it trains on
+    UNIQUE (experiment, stage)
 );
 
 CREATE TABLE progress (
     key INTEGER PRIMARY KEY,
-    experiment TEXT NOT NULL REFERENCES trainings (experiment),
+    training INTEGER NOT NULL REFERENCES trainings (key),
     attempt INTEGER NOT NULL,
     step INTEGER NOT NULL,
     total_steps INTEGER NOT NULL,
@@ -170,9 +178,11 @@ CREATE TABLE progress (
     validation_loss REAL,
     learning_rate REAL,
     seconds REAL NOT NULL,
-    message TEXT
+    message TEXT,
+    tokens_per_second REAL,
+    memory_bytes INTEGER
 );
-CREATE INDEX progress_by_training ON progress (experiment, attempt);
+CREATE INDEX progress_by_training ON progress (training, attempt);
 
 CREATE TABLE verdicts (
     key INTEGER PRIMARY KEY,             -- an experiment may be judged more than once; the last one counts

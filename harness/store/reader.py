@@ -12,13 +12,12 @@ from types import TracebackType
 from typing import Any, Self
 
 from harness.errors import UsageError
-from harness.store import reuse
-from harness.store.codec import json_of, optional_text_of, text_of
+from harness.store import reuse, trainings
+from harness.store.codec import json_of, text_of
 from harness.store.database import TIMEOUT, open_readonly, reading
-from harness.store.records import checkpoint_of, control_of, delta_of, fault_of, progress_of, ruling_of, run_of
+from harness.store.records import control_of, delta_of, fault_of, ruling_of, run_of
 from harness.store.rows import Row, generation_of, pair_of, sample_of, score_of, task_of
 from harness.values import (
-    Checkpoint,
     Comparison,
     Control,
     Fault,
@@ -29,10 +28,10 @@ from harness.values import (
     Provenance,
     Reusable,
     Run,
-    RunStatus,
     Sample,
     Score,
     Task,
+    Training,
     Verdict,
 )
 
@@ -172,10 +171,13 @@ class Reader:
         query = "SELECT id FROM experiments WHERE key = ? AND status <> 'finished' ORDER BY rowid DESC"
         return [row["id"] for row in self._rows(query, key)]
 
-    def suite_text(self, experiment: str) -> str | None:
-        """The suite file as it was."""
-        row = next(self._rows("SELECT suite_text FROM experiments WHERE id = ?", experiment), None)
-        return None if row is None else text_of(row["suite_text"])
+    def suite_file(self, experiment: str) -> tuple[Path, str]:
+        """Where the suite file of an experiment lay, and what it said."""
+        query = "SELECT suite_path, suite_text FROM experiments WHERE id = ?"
+        row = next(self._rows(query, experiment), None)
+        if row is None:
+            raise UsageError(f"no experiment {experiment!r} is recorded", path=self.path)
+        return Path(text_of(row["suite_path"])), text_of(row["suite_text"])
 
     def tasks(self, run_id: str) -> list[Task]:
         """The tasks of a run in the order they began."""
@@ -211,15 +213,24 @@ class Reader:
         """One metric's scores in the samples' order, as far as they are stored; ``only`` as in ``samples``."""
         return [score_of(row) for row in self._of_task(_SCORES, run_id, task, metric, only=only)]
 
-    def answers(self, requests: Sequence[bytes], run_id: str, task: str) -> dict[bytes, tuple[Generation, Provenance]]:
-        """The newest recorded answer to each of these requests, with the task that asked for it.
+    def answerable(self, run_id: str, task: str) -> dict[bytes, int]:
+        """Request -> where its newest recorded answer stands, for all that was asked under this task's conditions.
 
-        Those that this task itself holds are left out: a question that stands in a task twice is asked twice.
+        What this task itself holds is left out: a question that stands in a task twice is asked twice.
         """
-        if (row := self._task(run_id, task)) is None:
+        row = self._task(run_id, task)
+        if row is None or row["conditions"] is None:
             return {}
         with reading(self.path):
-            return reuse.answers(self.db, requests, row["key"])
+            return reuse.answerable(self.db, row["conditions"], row["key"])
+
+    def answers(self, places: Sequence[int]) -> dict[bytes, tuple[Generation, Provenance]]:
+        """By request, the answers that stand there, each with the task that asked for it.
+
+        One that was forgotten since ``answerable`` told its place is not among them.
+        """
+        with reading(self.path):
+            return reuse.answers(self.db, places)
 
     def reusable(self) -> list[Reusable]:
         """What later runs need not ask for again, a value for each model and adapter."""
@@ -259,20 +270,15 @@ class Reader:
         with reading(self.path):
             return [pair_of(row) for row in self.db.execute(_PAIRS, asked)]
 
-    def training(self, experiment: str) -> tuple[Checkpoint | None, str | None, RunStatus | None]:
-        """The checkpoint, the error and the status of the last training; three times ``None`` where there was none."""
-        row = next(self._rows("SELECT * FROM trainings WHERE experiment = ?", experiment), None)
-        if row is None:
-            return None, None, None
-        return checkpoint_of(row, self.path.absolute().parent), optional_text_of(row["error"]), row["status"]
+    def trainings(self, experiment: str) -> list[Training]:
+        """The trainings of an experiment, each on what the one before has made; empty where nothing was trained."""
+        with reading(self.path):
+            return trainings.trainings(self.db, experiment, self.path.absolute().parent)
 
-    def progress(self, experiment: str) -> list[Progress]:
-        """The reports of the last training, oldest first."""
-        query = (
-            "SELECT progress.* FROM progress JOIN trainings USING (experiment, attempt)"
-            " WHERE experiment = ? ORDER BY progress.key"
-        )
-        return [progress_of(row) for row in self._rows(query, experiment)]
+    def progress(self, experiment: str, stage: int = 0) -> list[Progress]:
+        """The reports of a training as one curve, oldest first, whatever interrupted it."""
+        with reading(self.path):
+            return trainings.progress(self.db, experiment, stage)
 
     def verdict(self, experiment: str) -> tuple[Comparison, Verdict] | None:
         """The last verdict on an experiment with what it rests on, ``None`` before there is one."""

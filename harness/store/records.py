@@ -1,16 +1,13 @@
-"""The rows that come one by one: runs, trainings, verdicts and faults; names of columns are names of fields."""
+"""The rows that come one by one: runs, verdicts and faults; names of columns are names of fields."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from harness.store.codec import (
     Cell,
-    details_cell,
-    details_of,
     fields_of,
     json_cell,
     json_of,
@@ -23,7 +20,6 @@ from harness.store.codec import (
 )
 from harness.store.rows import Row
 from harness.values import (
-    Checkpoint,
     Control,
     Delta,
     Environment,
@@ -32,13 +28,11 @@ from harness.values import (
     GateRule,
     ModelFacts,
     Origin,
-    Progress,
     Rate,
     Repeat,
     RuleControl,
     Ruling,
     Run,
-    TrainJob,
 )
 
 
@@ -99,76 +93,6 @@ def estimate_of(row: Row) -> Estimate:
     """One metric over a task."""
     value, low, high = (number_of(row[name]) for name in ("value", "low", "high"))
     return Estimate(row["task"], row["metric"], value, low, high, row["scored"], row["missing"])
-
-
-def job_row(job: TrainJob) -> dict[str, Cell]:
-    """What a trainer was given."""
-    return {
-        "experiment": job.experiment,
-        "model": json_cell(fields_of(job.model)),
-        "trainer": json_cell(fields_of(job.trainer)),
-        "train": text_cell(str(job.train)),
-        "validation": None if job.validation is None else text_cell(str(job.validation)),
-        "output": text_cell(str(job.output)),
-        "seed": job.seed,
-    }
-
-
-def checkpoint_row(checkpoint: Checkpoint, folder: Path) -> dict[str, Cell]:
-    """What a trainer gave back; a path inside the record's ``folder`` is kept relative, so that both may move."""
-    path = checkpoint.path.absolute()
-    kept = path.relative_to(folder) if path.is_relative_to(folder) else path
-    return {
-        "path": text_cell(str(kept)),
-        "kind": checkpoint.kind,
-        "step": int(checkpoint.step),
-        "sha256": checkpoint.sha256,
-        "train_loss": number_cell(checkpoint.train_loss),
-        "validation_loss": number_cell(checkpoint.validation_loss),
-        "seconds": number_cell(checkpoint.seconds),
-        "facts": details_cell(checkpoint.facts),
-    }
-
-
-def checkpoint_of(row: Row, folder: Path) -> Checkpoint | None:
-    """The checkpoint of a training, its path absolute; ``None`` where it gave none."""
-    if row["path"] is None:
-        return None
-    return Checkpoint(
-        path=folder / text_of(row["path"]),
-        kind=row["kind"],
-        step=row["step"],
-        sha256=row["sha256"],
-        train_loss=number_of(row["train_loss"]),
-        validation_loss=number_of(row["validation_loss"]),
-        seconds=float(row["seconds"]),
-        facts=details_of(row["facts"]),
-    )
-
-
-def progress_row(progress: Progress) -> dict[str, Cell]:
-    """All columns but the training's."""
-    numbers = ("epoch", "loss", "validation_loss", "learning_rate", "seconds")
-    return {
-        "step": int(progress.step),
-        "total_steps": int(progress.total_steps),
-        **{name: number_cell(getattr(progress, name)) for name in numbers},
-        "message": optional_text_cell(progress.message),
-    }
-
-
-def progress_of(row: Row) -> Progress:
-    """One report of a trainer."""
-    return Progress(
-        step=row["step"],
-        total_steps=row["total_steps"],
-        epoch=float(row["epoch"]),
-        loss=number_of(row["loss"]),
-        validation_loss=number_of(row["validation_loss"]),
-        learning_rate=number_of(row["learning_rate"]),
-        seconds=float(row["seconds"]),
-        message=optional_text_of(row["message"]),
-    )
 
 
 _DELTA_NAMES = ("task", "metric", "against", "pairs", "fixed", "broken", "missing")

@@ -10,19 +10,16 @@ from types import TracebackType
 from typing import Self
 
 from harness.errors import HarnessError
-from harness.store import reuse
-from harness.store.codec import Cell, json_cell, optional_text_cell, text_cell
+from harness.store import reuse, trainings
+from harness.store.codec import json_cell, text_cell
 from harness.store.database import TIMEOUT, now, open_database, transaction
 from harness.store.records import (
-    checkpoint_row,
     control_row,
     delta_row,
     estimate_row,
     facts_row,
     fault_row,
     header_row,
-    job_row,
-    progress_row,
     ruling_row,
 )
 from harness.store.rows import Row, generation_row, place_row, sample_row, score_row, task_row
@@ -33,6 +30,7 @@ from harness.values import (
     Estimate,
     Fault,
     Generation,
+    JudgedCheckpoint,
     Progress,
     Provenance,
     Run,
@@ -113,7 +111,7 @@ class Writer:
                 "suite": suite.name,
                 "number": number,
                 "suite_digest": suite.digest,
-                "suite_path": text_cell(str(suite.path)),
+                "suite_path": text_cell(str(suite.path.absolute())),
                 "suite_text": text_cell(suite.text),
                 "key": key,
                 "folder": experiment,
@@ -153,10 +151,17 @@ class Writer:
         with transaction(self.db, self.path):
             self._update("runs", self._run(run_id), {"status": status, "finished": finished})
 
-    def start_task(self, run_id: str, task: Task, samples: Sequence[Sample], source: str) -> None:
-        """Record a task of a run with its samples in order; again is harmless."""
+    def start_task(
+        self, run_id: str, task: Task, samples: Sequence[Sample], source: str, conditions: bytes | None = None
+    ) -> None:
+        """Record a task of a run with its samples in order; again is harmless.
+
+        ``conditions`` is the digest of all but the requests that the answers depend on; without it no later run finds
+        them.
+        """
         with transaction(self.db, self.path):
             row = task_row(self._run(run_id), task, len({sample.id for sample in samples}), source)
+            row["conditions"] = conditions
             known = self.db.execute("SELECT key FROM tasks WHERE run = ? AND name = ?", [row["run"], task.name])
             if (found := known.fetchone()) is None:
                 self.db.table("tasks").insert(row)
@@ -212,36 +217,32 @@ class Writer:
             run = self._run(run_id)
             self.db.conn.executemany(_ESTIMATE, (estimate_row(run, each) for each in estimates))
 
-    def start_training(self, experiment: str, job: TrainJob) -> None:
-        """Record that training begins; a restart begins a new curve and keeps the rows of the old one."""
+    def start_training(self, job: TrainJob, stage: int = 0) -> None:
+        """Record that a training begins, or that it is gone on with; what it told before is kept."""
         with transaction(self.db, self.path):
-            self._refer("experiments", experiment)
-            query = "SELECT coalesce(max(attempt), 0) + 1 FROM trainings WHERE experiment = ?"
-            attempt = self.db.execute(query, [experiment]).fetchone()[0]
-            row = job_row(job) | {"experiment": experiment, "attempt": attempt, "status": "running", "started": now()}
-            if attempt == 1:
-                self.db.table("trainings").insert(row)
-            else:
-                emptied = ("finished", "error", "path", "kind", "step", "sha256", "train_loss", "validation_loss")
-                self._update("trainings", experiment, row | dict.fromkeys((*emptied, "seconds", "facts")))
+            self._refer("experiments", job.experiment)
+            trainings.start(self.db, job, stage, now())
 
-    def add_progress(self, experiment: str, progress: Progress) -> None:
+    def add_progress(self, experiment: str, progress: Progress, stage: int = 0) -> None:
         """Record a report of the trainer."""
         with transaction(self.db, self.path):
-            query = "SELECT attempt FROM trainings WHERE experiment = ?"
-            self._refer("trainings", experiment)
-            attempt = self.db.execute(query, [experiment]).fetchone()[0]
-            self.db.table("progress").insert({"experiment": experiment, "attempt": attempt, **progress_row(progress)})
+            trainings.add_progress(self.db, self._training(experiment, stage), progress)
 
-    def finish_training(self, experiment: str, checkpoint: Checkpoint | None, error: str | None) -> None:
-        """Record how training ended: ``finished`` with a checkpoint, ``failed`` without."""
-        outcome: dict[str, Cell] = {"error": optional_text_cell(error), "finished": now()}
-        if checkpoint is None:
-            outcome["status"] = "failed"
-        else:
-            outcome |= {"status": "finished", **checkpoint_row(checkpoint, self.path.absolute().parent)}
+    def finish_training(
+        self, experiment: str, checkpoint: Checkpoint | None, error: str | None, stage: int = 0
+    ) -> None:
+        """Record how a training ended: ``finished`` with a checkpoint, ``failed`` without."""
         with transaction(self.db, self.path):
-            self._update("trainings", experiment, outcome)
+            row = trainings.outcome(checkpoint, error, now(), self.path.absolute().parent)
+            self._update("trainings", self._training(experiment, stage), row)
+
+    def choose_checkpoint(
+        self, experiment: str, judged: Sequence[JudgedCheckpoint], rule: str, chosen: Checkpoint, stage: int = 0
+    ) -> None:
+        """Record which checkpoint was chosen, by what rule, and how the others did; it is the outcome from now on."""
+        with transaction(self.db, self.path):
+            row = trainings.choice(judged, rule, chosen, self.path.absolute().parent)
+            self._update("trainings", self._training(experiment, stage), row)
 
     def add_verdict(self, experiment: str, comparison: Comparison, verdict: Verdict) -> None:
         """Record a comparison and the verdict on it; an experiment may be judged again, and the last one counts."""
@@ -317,6 +318,12 @@ class Writer:
         if found is None:
             raise self._missing("tasks", f"{run_id} {task}")
         return int(found[0])
+
+    def _training(self, experiment: str, stage: int) -> int:
+        found = trainings.key_of(self.db, experiment, stage)
+        if found is None:
+            raise self._missing("trainings", experiment)
+        return found
 
     def _missing(self, table: str, value: str | int) -> HarnessError:
         return HarnessError(f"{self.path}: {value!r} is not in table {table}; it must be started first")

@@ -13,13 +13,17 @@ from harness.errors import UsageError, did_you_mean
 from harness.identity import digest
 from harness.values import (
     GateRule,
+    GeneralData,
     GenerationSettings,
+    Launch,
     ModelRef,
     PromptedBaseline,
     Ref,
     Suite,
     SuiteBenchmark,
+    SuiteStage,
     SuiteTask,
+    SuiteTraining,
 )
 
 if TYPE_CHECKING:
@@ -30,13 +34,16 @@ if TYPE_CHECKING:
 Lines = dict[tuple[str | int, ...], int]
 
 
-def load(path: Path) -> Suite:
-    """The suite that ``path`` describes, nothing resolved yet; ``UsageError`` with file and line otherwise."""
+def load(path: Path, *, text: str | None = None) -> Suite:
+    """The suite that ``path`` describes, nothing resolved yet; ``UsageError`` with file and line otherwise.
+
+    With ``text`` the file need not be there, or may have changed: its paths are still relative to where it lay.
+    """
     from pydantic import ValidationError
 
     from harness.suite.schema import SuiteFile
 
-    text = _text(path)
+    text = _text(path) if text is None else text
     content, lines = _parse(text, path)
     try:
         parsed = SuiteFile.model_validate(content)
@@ -130,6 +137,8 @@ def _keys_at(where: tuple[str | int, ...]) -> list[str]:
         ("tasks", "generation"): schema.Generation,
         ("benchmarks",): schema.Benchmark,
         ("gates",): schema.Gate,
+        ("trainer", "general_data"): schema.GeneralData,
+        ("trainer", "launch"): schema.Launch,
     }
     place = tuple(part for part in where if isinstance(part, str))
     return list(shapes[place].model_fields) if place in shapes else []
@@ -148,7 +157,7 @@ def _suite(parsed: schema.SuiteFile, path: Path, text: str, content: Mapping[str
         model=_model(parsed.model, folder),
         data={name: folder / file for name, file in parsed.data.items()},
         prompted=PromptedBaseline(prompted.system, prompted.few_shot) if prompted else None,
-        trainer=_ref(parsed.trainer) if parsed.trainer else None,
+        training=_training(parsed.trainer, folder) if parsed.trainer else None,
         tasks=tuple(_task(task, parsed) for task in parsed.tasks),
         benchmarks=tuple(_benchmark(each) for each in parsed.benchmarks),
         gates=rules,
@@ -165,6 +174,22 @@ def _model(model: schema.Model, folder: Path) -> ModelRef:
 
 def _ref(plugin: schema.Plugin) -> Ref:
     return Ref(plugin.name, dict(plugin.model_extra or {}))
+
+
+def _training(trainer: schema.Trainer, folder: Path) -> SuiteTraining:
+    general, launch = trainer.general_data, trainer.launch
+    return SuiteTraining(
+        stages=tuple(SuiteStage(_ref(each), each.data, each.validation) for each in trainer.stages or [trainer]),
+        general=GeneralData(folder / general.path, general.ratio) if general else None,
+        evaluate_every=trainer.evaluate_every,
+        choice_items=trainer.choice_items,
+        launch=_launch(launch, folder) if launch else None,
+        halve_batch_when_out_of_memory=trainer.halve_batch_when_out_of_memory,
+    )
+
+
+def _launch(launch: schema.Launch, folder: Path) -> Launch:
+    return Launch(launch.num_processes, folder / launch.config_file if launch.config_file else None)
 
 
 def _task(task: schema.Task, suite: schema.SuiteFile) -> SuiteTask:

@@ -136,6 +136,57 @@ class Gate(_Strict):
         return isinstance(self.max_drop, _Share)
 
 
+class GeneralData(_Strict):
+    """General examples that are mixed in."""
+
+    path: str
+    ratio: Annotated[float, Field(gt=0, lt=1)] = 0.3
+
+
+class Launch(_Strict):
+    """Several processes."""
+
+    num_processes: PositiveInt | None = None
+    config_file: str | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Launch:
+        if self.num_processes is None and self.config_file is None:
+            raise ValueError("launch needs num_processes or config_file")
+        return self
+
+
+class Stage(Plugin):
+    """A trainer with its own options, and what it trains on."""
+
+    data: str = "train"
+    validation: str | None = None
+
+
+StageField = Annotated[Stage, BeforeValidator(_plugin)]
+
+
+class Trainer(Stage):
+    """A trainer, or a row of them as ``stages``; what is not said here is an option of the trainer."""
+
+    name: str = ""
+    stages: Annotated[list[StageField], Field(min_length=1)] | None = None
+    general_data: GeneralData | None = None
+    evaluate_every: Annotated[float, Field(gt=0, lt=1)] | None = None
+    choice_items: PositiveInt = 100
+    launch: Launch | None = None
+    halve_batch_when_out_of_memory: bool = False
+
+    @model_validator(mode="after")
+    def _one_or_several(self) -> Trainer:
+        own = [*({"name", "data", "validation"} & self.model_fields_set), *(self.model_extra or {})]
+        if self.stages is None and not self.name:
+            raise ValueError("a trainer has a name, or stages; add 'name: lora'")
+        if self.stages is not None and own:
+            raise ValueError(f"{own[0]!r} belongs to one of the stages; write it there")
+        return self
+
+
 class SuiteFile(_Strict):
     """A whole suite file."""
 
@@ -145,7 +196,7 @@ class SuiteFile(_Strict):
     batch_size: PositiveInt = 16
     data: dict[str, str] = {}
     prompted: Prompted | None = None
-    trainer: Annotated[Plugin | None, BeforeValidator(_plugin)] = None
+    trainer: Annotated[Trainer | None, BeforeValidator(_plugin)] = None
     tasks: list[Task] = []
     benchmarks: list[BenchmarkField] = []
     gates: list[Gate] = []

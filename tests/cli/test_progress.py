@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -24,10 +25,18 @@ class Clock:
 class Screen:
     """An observer with what it has written."""
 
-    def __init__(self, *, live: bool) -> None:
+    def __init__(self, *, live: bool, width: int = 100) -> None:
         self.file, self.clock = io.StringIO(), Clock()
-        console = Console(file=self.file, width=100, force_terminal=live, color_system=None)
+        console = Console(file=self.file, width=width, force_terminal=live, color_system=None)
         self.observer = LiveObserver(console, live=live, every=15.0, clock=self.clock)
+
+    def drawn(self, words: str) -> str:
+        """The line with these words, once the terminal is drawn anew, as it is four times a second."""
+        for _ in range(500):
+            if found := [line for line in self.lines if words in line]:
+                return found[-1]
+            time.sleep(0.02)
+        raise AssertionError(f"{words} is never drawn")
 
     @property
     def text(self) -> str:
@@ -97,11 +106,42 @@ def test_the_same_task_in_a_later_stage_is_told_again(log: Screen) -> None:
     assert log.text.count("5/5") == 2
 
 
-def test_training_tells_loss_validation_loss_and_learning_rate(log: Screen) -> None:
-    log.observer.training_progressed(Progress(0, 60, 0.0, loss=2.3, learning_rate=2e-3))
+def test_training_tells_its_figures_the_most_important_first(log: Screen) -> None:
+    log.observer.training_progressed(Progress(0, 60, 0.0, loss=2.3, learning_rate=2e-3, memory_bytes=1_234_000_000))
     log.clock.now = 20
-    log.observer.training_progressed(Progress(20, 60, 0.3, validation_loss=1.1))
-    assert "20/60  loss 2.300 · lr 2.0e-03 · validation loss 1.100  1.0 steps/s · 40 s left" in log.lines[-1]
+    log.observer.training_progressed(Progress(20, 60, 0.3, validation_loss=1.1, tokens_per_second=1240.4))
+    assert (
+        "20/60  loss 2.300 · validation loss 1.100 · 1,240 tokens/s · lr 2.0e-03 · 1.2 GB  1.0 steps/s · 40 s left"
+    ) in log.lines[-1]
+
+
+@pytest.mark.parametrize(
+    ("width", "words"),
+    [
+        (150, "40 s left  loss 2.300 · validation loss 1.100 · 1,240 tokens/s · lr 2.0e-03 · 1.2 GB  1.0 steps/s"),
+        (140, "40 s left  loss 2.300 · validation loss 1.100 · 1,240 tokens/s · lr 2.0e-03 · 1.2 GB"),
+        (128, "40 s left  loss 2.300 · validation loss 1.100 · 1,240 tokens/s · lr 2.0e-03"),
+        (100, "40 s left  loss 2.300 · validation loss 1.100 · 1,240 tokens/s"),
+        (80, "40 s left  loss 2.300 · validation loss 1.100"),
+        (60, "40 s left  loss 2.300"),
+        (50, "40 s left"),
+    ],
+)
+def test_a_narrow_terminal_drops_whole_figures_the_least_important_first(width: int, words: str) -> None:
+    screen = Screen(live=True, width=width)
+    figures = Progress(20, 60, 0.3, 2.3, 1.1, 2e-3, tokens_per_second=1240.4, memory_bytes=1_234_000_000)
+    with screen.observer:
+        screen.observer.training_progressed(Progress(0, 60, 0.0))
+        screen.clock.now = 20
+        screen.observer.training_progressed(figures)
+        bar = screen.drawn("20/60")
+    assert bar.split("20/60")[1].strip() == words
+    assert len(bar.removeprefix("\x1b[?25l")) <= width
+
+
+def test_what_a_trainer_says_before_it_knows_its_steps_draws_no_bar(log: Screen) -> None:
+    log.observer.training_progressed(Progress(0, 0, 0.0, message="2 of 24 rows are left out"))
+    assert log.lines == ["  note  2 of 24 rows are left out"]
 
 
 def test_training_that_stops_early_is_closed_as_it_stands(log: Screen) -> None:

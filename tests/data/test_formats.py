@@ -73,6 +73,6 @@ def test_blank_lines_and_a_byte_order_mark_are_no_rows(tmp_path: Path) -> None:
 
 def test_what_is_written_for_a_trainer_reads_back_the_same(tmp_path: Path) -> None:
     _, rows = formats.read("train", write(tmp_path, SHAPES["prompt_completion"]))
-    formats.write_messages(rows, tmp_path / "out.jsonl")
+    formats.write(rows, tmp_path / "out.jsonl")
     _, again = formats.read("train", tmp_path / "out.jsonl")
     assert again[0].messages == rows[0].messages

@@ -14,9 +14,10 @@ from pathlib import Path
 import pytest
 
 from harness import Progress, TrainingFailed, TrainJob, UsageError
+from harness.errors import OutOfMemory
 from harness.execution import wire
 from harness.execution.train import train
-from harness.values import Checkpoint, ModelRef, Ref
+from harness.values import Checkpoint, Kept, Launch, ModelRef, Ref
 
 TRAINERS = '''
 import os, signal, time
@@ -31,10 +32,24 @@ class Fake:
 
     name = "fake"
     requires_packages = ()
+    trains_on = "messages"
     behaviour: str = "good"
+
+    def masks(self, job, rows):
+        return []
 
     def train(self, job, report):
         print("the trainer speaks", flush=True)
+        if self.behaviour == "together":
+            import torch.distributed
+            torch.distributed.init_process_group("gloo")
+            together = torch.ones(1)
+            torch.distributed.all_reduce(together)
+            report(Progress(1, 1, 1.0, message=f"{int(together)} processes"))
+            if torch.distributed.get_rank() == 1:
+                Path(job.output, "pid").write_text(str(os.getpid()))
+            torch.distributed.barrier()
+            return Checkpoint(job.output, "adapter", 1, "ab" * 32, None, None, 1.0)
         report(Progress(1, 2, 0.5, loss=1.25, learning_rate=0.1, seconds=0.5))
         if self.behaviour == "raises":
             raise RuntimeError("the optimiser fell over\\nand more")
@@ -69,7 +84,7 @@ def job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> TrainJob:
     (site / "fake_trainers.py").write_text(TRAINERS)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: fake-trainers\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("[harness]\ntrainers = fake_trainers\n")
-    monkeypatch.setenv("PYTHONPATH", str(site))
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")]))
     return TrainJob(
         experiment="e-1",
         model=ModelRef("model"),
@@ -85,8 +100,8 @@ def behaving(job: TrainJob, behaviour: str) -> TrainJob:
     return replace(job, trainer=Ref("fake", {"behaviour": behaviour}))
 
 
-def failure(job: TrainJob, behaviour: str, log: Path) -> str:
-    with pytest.raises(TrainingFailed) as caught:
+def failure(job: TrainJob, behaviour: str, log: Path, kind: type[TrainingFailed] = TrainingFailed) -> str:
+    with pytest.raises(kind) as caught:
         train(behaving(job, behaviour), on_progress=lambda progress: None, log=log)
     message = str(caught.value)
     assert "\n" not in message
@@ -133,7 +148,7 @@ def test_a_killed_trainer_is_named_with_its_signal(job: TrainJob, tmp_path: Path
 
 
 def test_a_trainer_without_memory_says_what_needs_less(job: TrainJob, tmp_path: Path) -> None:
-    message = failure(job, "out of memory", tmp_path / "training.log")
+    message = failure(job, "out of memory", tmp_path / "training.log", OutOfMemory)
     assert message.startswith("out of memory")
     assert "per_device_train_batch_size" in message
 
@@ -146,6 +161,17 @@ def test_a_trainer_that_leaves_without_a_checkpoint_has_failed(job: TrainJob, tm
 def test_a_trainer_that_refuses_its_options_is_a_users_error(job: TrainJob, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="rank 7 does not fit; use 8"):
         train(behaving(job, "refuses"), on_progress=lambda progress: None, log=tmp_path / "training.log")
+
+
+def test_several_processes_train_together_and_one_of_them_tells(job: TrainJob, tmp_path: Path) -> None:
+    reports: list[Progress] = []
+    log = tmp_path / "training.log"
+    launch = Launch(num_processes=2)
+    checkpoint = train(behaving(job, "together"), on_progress=reports.append, log=log, launch=launch)
+    assert [each.message for each in reports] == ["2 processes"]
+    assert checkpoint.step == 1
+    assert gone(int((job.output / "pid").read_text()))
+    assert log.read_text().count("the trainer speaks") == 2
 
 
 def test_an_interrupt_here_ends_the_process_there(job: TrainJob, tmp_path: Path) -> None:
@@ -183,6 +209,8 @@ def test_the_process_does_not_outlive_a_harness_that_is_killed(job: TrainJob, tm
 
 
 def test_a_job_and_a_checkpoint_survive_the_wire(job: TrainJob, tmp_path: Path) -> None:
+    job = replace(job, keep=(0.25, 1.0))
     assert wire.read_job(wire.job_text(job)) == job
-    checkpoint = Checkpoint(tmp_path, "adapter", 3, "00", None, None, 2.5, {"rows": 4})
+    kept = (Kept(1, tmp_path / "checkpoint-1", 0.5), Kept(3, tmp_path / "checkpoint-3"))
+    checkpoint = Checkpoint(tmp_path, "adapter", 3, "00", None, None, 2.5, {"rows": 4}, kept)
     assert wire.read_checkpoint(json.loads(wire.checkpoint_line(checkpoint))["checkpoint"]) == checkpoint

@@ -26,7 +26,9 @@ from harness.values import (
     Sample,
     Suite,
     SuiteBenchmark,
+    SuiteStage,
     SuiteTask,
+    SuiteTraining,
     Task,
 )
 
@@ -68,8 +70,8 @@ def test_a_run_says_how_many_items_the_record_answered(
 def test_what_can_be_given_again_is_as_stored() -> None:
     model, weights = "HuggingFaceTB/SmolLM2-135M-Instruct", "a3" * 32
     shares = [
-        Reusable(model, weights, None, 57_402, 3_412_000, 2_525_688, "2026-03-14T09:26:53+00:00"),
-        Reusable(model, weights, "d4" * 32, 200, 31_000, 8_800, "2026-03-15T10:00:00+00:00"),
+        Reusable(model, weights, None, 57_402, 3_412_000, "2026-03-14T09:26:53+00:00"),
+        Reusable(model, weights, "d4" * 32, 200, 31_000, "2026-03-15T10:00:00+00:00"),
     ]
     screen = cache_screen(shares, record=values.RECORD, size=48_300_000)
     nothing = cache_screen([], record=values.RECORD, size=48_300_000)
@@ -159,7 +161,7 @@ def test_hostile_runs_do_nothing() -> None:
         run_screen(comparison.runs[0], faults=[fault]),
         comparison_screen(comparison),
         run_screen(replace(comparison.runs[0], reused={values.HOSTILE: 1})),
-        cache_screen([Reusable(*[values.HOSTILE] * 3, 1, 1, 1, values.HOSTILE)], record=Path(values.HOSTILE), size=1),
+        cache_screen([Reusable(*[values.HOSTILE] * 3, 1, 1, values.HOSTILE)], record=Path(values.HOSTILE), size=1),
         plugins_screen([OfferRow(*[values.HOSTILE] * 4)], [BrokenRow(*[values.HOSTILE] * 3)]),
     ]
     for screen in screens:
@@ -178,7 +180,7 @@ def test_a_plan_is_as_stored() -> None:
         model=model,
         data={},
         prompted=PromptedBaseline("Turn the ticket into JSON.", 3),
-        trainer=Ref("lora", {"r": 8, "lora_alpha": 16, "learning_rate": 0.002}),
+        training=SuiteTraining((SuiteStage(Ref("lora", {"r": 8, "lora_alpha": 16, "learning_rate": 0.002})),)),
         tasks=(SuiteTask("tickets", "test", "generate", metrics, GenerationSettings(64)),),
         benchmarks=(
             SuiteBenchmark(Ref("mmlu", {"num_fewshot": 5, "limit": 200}), stop_for="population"),

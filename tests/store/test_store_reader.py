@@ -10,21 +10,17 @@ from recorded import METRICS, ORIGIN, TASK, batch, estimate, generation, run, sa
 from harness.errors import UsageError
 from harness.store import Reader, Writer
 from harness.values import (
-    Checkpoint,
     Comparison,
     Delta,
     Fault,
     GateRule,
     GenerationSettings,
     Item,
-    ModelRef,
     Pair,
-    Progress,
     Ref,
     Ruling,
     Score,
     Task,
-    TrainJob,
     Verdict,
 )
 
@@ -217,41 +213,6 @@ def test_the_time_of_an_item_is_that_of_all_its_answers(path: Path, writer: Writ
         writer.add_batch(header.id, "tickets", answers, {})
         assert reader.seconds_per_item(header.id, "tickets") == 4 * 0.25
         assert reader.seconds_per_item(header.id, "nothing") is None
-
-
-def test_a_training_is_told_from_start_to_end(path: Path, writer: Writer, three_arms: str) -> None:
-    job = TrainJob(three_arms, ModelRef("m"), Ref("lora", {"r": 8}), Path("t.jsonl"), None, path.parent / "out", 7)
-    nan = Progress(2, 9, 0.5, float("nan"), None, 1e-3, 2.5, "diverged")
-    with Reader(path) as reader:
-        assert reader.training(three_arms) == (None, None, None)
-        writer.start_training(three_arms, job)
-        writer.add_progress(three_arms, Progress(1, 9, 0.1, 2.0))
-        assert reader.training(three_arms) == (None, None, "running")
-        writer.finish_training(three_arms, None, "out of memory")
-        assert reader.training(three_arms) == (None, "out of memory", "failed")
-        writer.start_training(three_arms, job)
-        assert reader.training(three_arms) == (None, None, "running")
-        assert reader.progress(three_arms) == []
-        writer.add_progress(three_arms, Progress(1, 9, 0.1, 1.5))
-        writer.add_progress(three_arms, nan)
-        assert reader.progress(three_arms)[0] == Progress(1, 9, 0.1, 1.5)
-        assert str(reader.progress(three_arms)[1]) == str(nan)
-        checkpoint = Checkpoint(path.parent / "x" / "adapter", "adapter", 9, "c" * 64, 0.1, None, 60.0, {"n": 1})
-        writer.finish_training(three_arms, checkpoint, None)
-        assert reader.training(three_arms) == (checkpoint, None, "finished")
-
-
-def test_a_checkpoint_moves_with_its_record(path: Path, writer: Writer, three_arms: str, tmp_path: Path) -> None:
-    job = TrainJob(three_arms, ModelRef("m"), Ref("lora"), Path("t.jsonl"), None, path.parent / "out", 7)
-    writer.start_training(three_arms, job)
-    checkpoint = Checkpoint(path.parent / "x" / "adapter", "adapter", 9, "c" * 64, None, None, 1.0)
-    writer.finish_training(three_arms, checkpoint, None)
-    writer.close()
-    path.parent.rename(tmp_path / "moved")
-    with Reader(tmp_path / "moved" / "harness.db") as reader:
-        moved = reader.training(three_arms)[0]
-    assert moved is not None
-    assert moved.path == tmp_path / "moved" / "x" / "adapter"
 
 
 def test_the_last_verdict_counts_and_comes_back_whole(path: Path, writer: Writer, three_arms: str) -> None:

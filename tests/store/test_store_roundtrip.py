@@ -101,7 +101,7 @@ def test_texts_of_suites_and_faults_come_back(record: tuple[Writer, Reader], tex
     experiment = writer.new_experiment(suite(text=text), "key")
     fault = Fault(ORIGIN, "hook", text, trace)
     writer.add_fault(experiment, None, fault)
-    assert reader.suite_text(experiment) == text
+    assert reader.suite_file(experiment)[1] == text
     assert reader.faults(experiment) == [fault]
 
 

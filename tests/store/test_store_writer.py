@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from recorded import FACTS, METRICS, TASK, batch, child, estimate, generation, run, sample, started, suite
 
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError
 from harness.store import Reader, Writer
 from harness.values import Origin, Score
 
@@ -251,8 +251,9 @@ def test_the_suite_is_kept_as_it_was(path: Path, writer: Writer) -> None:
     text = "suite: x\n# Größe \U0001f600\n"
     experiment = writer.new_experiment(suite("x", text), "key")
     with Reader(path) as reader:
-        assert reader.suite_text(experiment) == text
-        assert reader.suite_text("none-1") is None
+        assert reader.suite_file(experiment) == (Path("suites/s.yaml").absolute(), text)
+        with pytest.raises(UsageError, match="no experiment 'none-1'"):
+            reader.suite_file("none-1")
 
 
 def test_a_number_that_is_none_is_a_missing_score(path: Path, writer: Writer) -> None:
