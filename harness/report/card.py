@@ -78,7 +78,7 @@ def _training(training: Training) -> str:
         *(_digest(f"Rows of {split}", sha256) for split, sha256 in training.data.items()),
     ]
     if (checkpoint := training.checkpoint) is not None:
-        lines.append(_fact("Steps", f"{checkpoint.step:,}"))
+        lines.append(_fact("Taken at step", f"{checkpoint.step:,}"))
         losses = [("Training loss", checkpoint.train_loss), ("Validation loss", checkpoint.validation_loss)]
         lines += [_fact(name, f"{loss:.4f}") for name, loss in losses if loss is not None]
         lines += [_fact(name.replace("_", " ").capitalize(), str(value)) for name, value in checkpoint.facts.items()]

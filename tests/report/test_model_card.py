@@ -24,7 +24,9 @@ TRAINING = Training(
     data={"train": "d" * 64},
     status="finished",
     attempt=1,
-    checkpoint=Checkpoint(Path("a"), "adapter", 72, "e" * 64, 0.1234, None, 60.0, {"trained_parameters": 460_800}),
+    checkpoint=Checkpoint(
+        Path("a"), "adapter", 72, "e" * 64, 0.1234, None, 60.0, {"trained_parameters": 460_800, "steps": 80}
+    ),
 )
 STORY = Story(
     run=values.TUNED,
@@ -67,6 +69,13 @@ def test_the_card_tells_all_that_it_knows() -> None:
         "64 of 64 greedy texts are equal",
     ):
         assert told in text, told
+
+
+def test_no_two_facts_of_a_training_have_one_name() -> None:
+    facts = [line.split(":**")[0] for line in card(STORY).split("## Training")[1].split("## ")[0].splitlines()]
+    facts = [fact for fact in facts if fact.startswith("- **")]
+    assert {"- **Taken at step", "- **Steps"} <= set(facts)
+    assert len(set(facts)) == len(facts)
 
 
 def test_what_is_not_known_is_left_out() -> None:
