@@ -155,8 +155,13 @@ class Judgement:
         """A candidate that was chosen among the checkpoints of its training, by items that judge nothing here."""
         for training in self.reader.trainings(self.candidate.experiment):
             chosen = training.checkpoint
-            if training.judged and chosen and self.candidate.adapter in (None, str(chosen.path)):
+            if training.judged and chosen and str(chosen.path) in self._folders():
                 yield f"the candidate is step {chosen.step}, one of {len(training.judged)} checkpoints: {training.rule}"
+
+    def _folders(self) -> tuple[str | None, ...]:
+        """What the candidate stands on: its adapter, or the whole model where it has none."""
+        model = self.candidate.model
+        return (self.candidate.adapter, model.folder if model and not self.candidate.adapter else None)
 
     def _often_used(self) -> Iterator[str]:
         """A test set that has judged many candidates has begun to choose them."""

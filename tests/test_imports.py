@@ -41,9 +41,12 @@ FLOORS: dict[str, tuple[str, ...]] = {
         *GROUND, "__init__", "protocols", "host", "catalog", "plan", "execution", "experiment", "judgement",
         "comparison", "store",
     ),
+    "quantised": (
+        *GROUND, "protocols", "catalog", "plan", "execution", "experiment", "judgement", "store",
+    ),
     "cli": (
         *GROUND, "__init__", "protocols", "host", "catalog", "plan", "execution", "experiment", "judgement",
-        "foresight", "control", "suite", "comparison", "store", "report", "cli",
+        "foresight", "control", "quantised", "suite", "comparison", "store", "report", "cli",
     ),
     "testing": (*GROUND, "__init__", "protocols", "hookspecs", "authoring", "host", "catalog", "testing"),
 }  # fmt: skip

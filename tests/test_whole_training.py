@@ -13,6 +13,7 @@ from harness.testing.project import SUITE, Project, Result, colour_rows
 from harness.values import Run
 
 TRAINER = SUITE[SUITE.index("trainer:") : SUITE.index("tasks:")]
+DEVICE = "  dtype: float32\n  device: cpu\n"
 QUICK = "learning_rate: 1.0e-2, max_steps: 4, per_device_train_batch_size: 4"
 
 
@@ -85,12 +86,18 @@ def test_checkpoints_are_judged_by_items_of_their_own_and_one_is_the_tuned_arm(p
     for task in ("colours", "canary"):
         assert asked["tuned@2"][f"{task}@choice"] == asked["base@choice"][f"{task}@choice"]
         assert not asked["tuned@2"][f"{task}@choice"] & asked["tuned"][task], "no item serves choice and verdict"
+    for arm, is_told in (("tuned", True), ("prompted", False)):
+        verdict = project.run("gate", "tiny-1/base", f"tiny-1/{arm}", "--suite", "suite.yaml", "--json").json["verdict"]
+        told = [caveat for caveat in verdict["caveats"] if "one of 2 checkpoints" in caveat]
+        assert len(told) == is_told, f"{arm}: the choice is told of the arm that was chosen, and of no other"
+        screen = project.run("gate", "tiny-1/base", f"tiny-1/{arm}", "--suite", "suite.yaml").out
+        assert ("Checkpoints judged" in screen) == is_told
 
 
 def test_a_training_can_be_spread_over_processes(project: Project) -> None:
-    project.write_suite(suite(f"{{name: lora, r: 4, {QUICK}, launch: {{num_processes: 2}}}}").replace("seed:", "seed:"))
-    text = project.suite.read_text().replace("  dtype: float32\n", "  dtype: float32\n  device: cpu\n")
-    project.write_suite(text)
+    project.write_suite(
+        suite(f"{{name: lora, r: 4, {QUICK}, launch: {{num_processes: 2}}}}").replace("  dtype: float32\n", DEVICE)
+    )
     result = project.run("train", "suite.yaml", "--json")
     assert result.exit_code == 0, result.err
     assert result.json["step"] <= 4

@@ -13,9 +13,9 @@ from harness.cli.exits import OF_VERDICT, Exit
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from harness.cli.quantised import Judged
     from harness.execution.merging import Proof
     from harness.protocols import Backend, Quantization
+    from harness.quantised import Judged
     from harness.store.reader import Reader
     from harness.values import Run
 
@@ -69,8 +69,8 @@ def merge(
     """
     from dataclasses import replace
 
-    from harness.cli.quantised import judge
     from harness.execution import merging
+    from harness.quantised import judge
     from harness.store.database import RECORD
     from harness.store.reader import Reader
     from harness.suite.load import load

@@ -11,7 +11,7 @@ import click
 
 from harness.cli import options
 from harness.cli.exits import Exit
-from harness.cli.trained import trained_of
+from harness.cli.trained import stages_of, trained_of
 from harness.errors import UsageError, did_you_mean
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def _check(asked: Asked, samples: bool, against: str | None) -> None:
 
 def _only_trained(reader: Reader, name: str) -> list[Trained]:
     """The training of an experiment that has one and no run; else nothing."""
-    return [] if reader.experiment_runs(name) else trained_of(reader, name)
+    return [] if reader.experiment_runs(name) else stages_of(reader, name)
 
 
 def _show_training(trained: Sequence[Trained], telling: _Telling) -> None:
@@ -128,8 +128,7 @@ def _show_run(reader: Reader, run: Run, tasks: Sequence[str], limit: int, tellin
     from harness.report.run import run_screen
     from harness.report.samples import samples_screen
 
-    # the other arms of the experiment have nothing of its training
-    trained = trained_of(reader, run.experiment) if run.adapter or run.arm.startswith("tuned") else []
+    trained = trained_of(reader, run)
     faults = reader.faults(run.experiment)
     asked = {name: reader.order(run.id, name) for name in tasks}
     shown = {name: list(sides(reader, run, name, order[:limit])) for name, order in asked.items()}

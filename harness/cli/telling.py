@@ -56,7 +56,7 @@ class Telling:
         from harness.store.reader import Reader
 
         with Reader(self._record()) as reader:
-            return trained_of(reader, comparison.runs[-1].experiment)
+            return trained_of(reader, comparison.runs[-1])
 
     def _next_commands(self, comparison: Comparison) -> list[str]:
         place = "" if self.output == Path("results") else f" --output {self.output}"
