@@ -14,7 +14,8 @@ from harness.data import formats
 from harness.errors import UsageError
 from harness.execution import benchmarks
 from harness.execution.arms import Arms, folder_digest, now
-from harness.execution.choosing import SUFFIX, Choice
+from harness.execution.cache import source_of
+from harness.execution.choosing import SUFFIX, CheckpointChoice
 from harness.execution.claim import claim
 from harness.execution.stages import Stages, Tuned
 from harness.host import Host
@@ -93,7 +94,8 @@ def evaluate(plan: Plan, setting: Setting, arms: Sequence[Arm]) -> list[Run]:
 
 @contextlib.contextmanager
 def _session(plan: Plan, setting: Setting, what: str) -> Iterator[Session]:
-    elsewhere = _elsewhere(plan, setting) if what == "run" else {}
+    if what == "run":
+        _refuse_unrecorded(plan, setting)
     loaded = benchmarks.load(plan, setting.observer)
     setting.observer.stage(f"opening {plan.suite.model.name}")
     backend: Backend = plan.backend.instance
@@ -106,7 +108,7 @@ def _session(plan: Plan, setting: Setting, what: str) -> Iterator[Session]:
     ):
         if resumed:
             setting.observer.note(f"{experiment} was cut off; going on with what is recorded")
-        session = Session(loaded, setting, model, experiment, writer, reader, elsewhere)
+        session = Session(loaded, setting, model, experiment, writer, reader)
         try:
             yield session
         except Exception:
@@ -126,8 +128,6 @@ class Session:
     experiment: str
     writer: Writer
     reader: Reader
-    elsewhere: Mapping[str, Run]
-    """What gates call recorded runs, each with its run."""
 
     @property
     def plan(self) -> Plan:
@@ -173,7 +173,7 @@ class Session:
         if self.reader.trainings(self.experiment)[stage].judged:
             return tuned  # an earlier start has chosen
         kept = {each.step: each for each in tuned.checkpoint.kept}
-        choice = Choice.among(self.plan, self.loaded.spare)
+        choice = CheckpointChoice.among(self.plan, self.loaded.spare)
         self.setting.observer.stage(f"choosing among {len(kept)} checkpoints")
         arms = {
             step: Tuned(replace(tuned.checkpoint, path=each.path), tuned.base).arm(f"tuned@{step}")
@@ -244,7 +244,9 @@ class Session:
     def _judgement(self, runs: Mapping[str, Run]) -> Judgement:
         """The last arm held to the others, and to the recorded runs that gates name."""
         *others, candidate = runs.values()
-        baselines = {run.arm: run for run in others} | dict(self.elsewhere)
+        baselines = {run.arm: run for run in others}
+        # asked for this candidate, which is not its own release
+        baselines |= recorded_baselines(self.reader, self.plan.suite.name, self.plan.gates, candidate)
         return Judgement(self.reader, self.setting.catalog, candidate, baselines)
 
     def _record_fault(self, fault: Fault) -> None:
@@ -252,24 +254,22 @@ class Session:
         self.setting.observer.note(f"{fault.origin}: {fault.hook}: {fault.error}")
 
 
-def _elsewhere(plan: Plan, setting: Setting) -> dict[str, Run]:
-    """The recorded runs that gates name, looked up before anything is fetched or trained."""
-    found: dict[str, Run] = {}
+def _refuse_unrecorded(plan: Plan, setting: Setting) -> None:
+    """The runs that gates name must be recorded: looked up before anything is fetched or trained."""
     for index, rule in enumerate(plan.gates):
         if not rule.is_against_the_record or (rule.against == RELEASE and not setting.record.exists()):
             continue
         try:
             with Reader(setting.record) as reader:
-                found |= recorded_baselines(reader, plan.suite.name, [rule])
+                recorded_baselines(reader, plan.suite.name, [rule])
         except UsageError as error:
             line = plan.suite.line("gates", index, "against")
             problem = f"gate against {rule.against!r}: {error.problem}"
             raise UsageError(problem, path=plan.suite.path, line=line, remedy=error.remedy) from None
-    return found
 
 
 def _key(loaded: benchmarks.LoadedBenchmarks, what: str, reuse: bool) -> str:
-    """What makes two commands the same experiment: its suite, data, items, arms and our own version.
+    """What makes two commands the same experiment: its suite, data, items, arms, what scores, and our own version.
 
     And whether it may take answers over: a run that is to ask everything must not go on from one that did not.
     """
@@ -277,4 +277,7 @@ def _key(loaded: benchmarks.LoadedBenchmarks, what: str, reuse: bool) -> str:
     asked = {planned.name: [sample.id for sample in planned.samples] for planned in plan.measured}
     data = {dataset.name: dataset.sha256 for dataset in plan.datasets}
     arms = [[arm.name, str(arm.adapter)] for arm in plan.arms]
-    return digest([__version__, what, reuse, plan.suite.digest, data, asked, dict(loaded.not_measured), arms])
+    metrics = [metric for planned in plan.measured for metric in planned.metrics]
+    scoring = [[metric.label, metric.origin, source_of(type(metric.instance))] for metric in metrics]
+    missing = dict(loaded.not_measured)
+    return digest([__version__, what, reuse, plan.suite.digest, data, asked, missing, arms, scoring])

@@ -19,7 +19,7 @@ from harness.values import RELEASE, Comparison, Delta, GateRule, Pair, Ref, Run,
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class BestOf:
     """A candidate that is the best of several, and what keeps its verdict honest."""
 
     task: str
@@ -44,7 +44,7 @@ class Judgement:
     candidate: Run
     baselines: Mapping[str, Run]
     """Arm, ``release`` or id -> the run that stands for it."""
-    choice: Choice | None = None
+    choice: BestOf | None = None
     """How the candidate was chosen among several, where it was."""
     _read: dict[tuple[str, str, str], tuple[Pair, ...]] = field(default_factory=dict, compare=False, repr=False)
     """What was read for the comparison, kept for the verdict: with 200,000 samples each reading is seconds."""
@@ -232,7 +232,7 @@ def best_of(judgements: Sequence[Judgement], rules: Sequence[GateRule], *, on_fr
         )
     only = serves_choosing if on_fresh_items else lambda _: True
     best = max(judgements, key=lambda each: each.observed(first, only))
-    return replace(best, choice=Choice(first.task, len(judgements), on_fresh_items))
+    return replace(best, choice=BestOf(first.task, len(judgements), on_fresh_items))
 
 
 def stand_ins(reader: Reader, baseline: Run) -> dict[str, Run]:

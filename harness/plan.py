@@ -43,6 +43,8 @@ from harness.values import (
 
 T = TypeVar("T")
 
+_GENERAL = "trainer.general_data"
+"""What its rows are called; ``general`` may be a split."""
 _AGAINST = ("base", "prompted", RELEASE)
 
 
@@ -58,6 +60,8 @@ class PlannedTask:
     source: str = ""
     stop_for: Target | None = None
     """What must be certain for the asking to end early; ``None`` asks everything."""
+    most: int | None = None
+    """At most so many items of a benchmark that has no ``limit`` of its own; ``None`` takes all."""
 
     @property
     def name(self) -> str:
@@ -178,7 +182,11 @@ class _Maker:
                 *where,
                 remedy=f"add a gate with 'benchmark: {ref.name}', or leave 'stop' out",
             )
-        planned = self._plugin("benchmark", self._beside_the_suite(self._limited(ref)), *where)
+        asked = self._beside_the_suite(ref)
+        planned = self._plugin("benchmark", asked, *where)
+        has_limit = hasattr(planned.instance, "limit")
+        if has_limit:
+            planned = self._plugin("benchmark", self._limited(asked), *where)
         instance = planned.instance
         self._located(where, instance.check, BenchmarkContext(self.suite.seed, _pack_folder()))
         # In full, so that no other package's metric of the same name can stand in for the benchmark's own.
@@ -188,7 +196,8 @@ class _Maker:
             instance.settings(), seed=self.suite.seed, batch_size=self.suite.batch_size
         )
         task = Task(ref.name, instance.mode, tuple(m.ref for m in metrics), settings, benchmark=ref.name)
-        return PlannedTask(task, metrics, benchmark=planned, stop_for=benchmark.stop_for)
+        most = None if has_limit else self.limit
+        return PlannedTask(task, metrics, benchmark=planned, stop_for=benchmark.stop_for, most=most)
 
     def _beside_the_suite(self, ref: Ref) -> Ref:
         """An offline pack is found from the suite file, as the data files are."""
@@ -265,6 +274,10 @@ class _Maker:
         if ("trainer", "stages") not in self.suite.lines:
             places = [("trainer",)]
         stages = [self._stage(stage, place) for stage, place in zip(asked.stages, places, strict=True)]
+        for stage, place in zip(stages[:-1], places[:-1], strict=True):
+            if getattr(stage.trainer.instance, "learns_a_prompt", False):
+                problem = f"{stage.trainer.ref.name} learns a prompt, which the next stage cannot begin with"
+                raise self._error(problem, *place, remedy="make it the last stage")
         if asked.general:
             stages[-1] = self._with_general(stages[-1], asked.general)
         if asked.launch and asked.launch.config_file and not asked.launch.config_file.is_file():
@@ -292,8 +305,9 @@ class _Maker:
 
     def _with_general(self, stage: PlannedStage, general: GeneralData) -> PlannedStage:
         where = ("trainer", "general_data")
-        self._read["general", None] = self._located(where, formats.read, "general", general.path)
-        _, rows = self._read["general", None]
+        read = self._located(where, formats.read, _GENERAL, general.path)
+        self._read[_GENERAL, None] = read
+        _, rows = read
         self._check_kind(rows, "general_data", stage.trainer, where)
         mixed = mix.mixed(stage.train, rows, general.ratio, seed=self.suite.seed, path=general.path)
         return replace(stage, train=mixed)
@@ -355,7 +369,7 @@ class _Maker:
 
     def _refuse_leakage(self) -> None:
         splits = {dataset.name: (dataset.path, rows) for dataset, rows in self._read.values()}
-        order: list[str] = [name for name in ("general", "train", "validation") if name in splits]
+        order: list[str] = [name for name in (_GENERAL, "train", "validation") if name in splits]
         order += [name for name in splits if name not in order]
         split.refuse_shared_rows({name: splits[name] for name in order})
 

@@ -43,7 +43,6 @@ class ScoringContext:
 
     task: str = ""
     seed: int = 0
-    cache: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import sqlite3
 from collections.abc import Sequence
@@ -280,3 +281,29 @@ def test_candidates_that_were_asked_until_certain_can_be_chosen_among_as_a_whole
     half = project.run("gate", "base-run", "slight-run", "better-run", "--suite", "suite.yaml", "--pay", "half")
     assert half.exit_code == 2
     assert "the first gate is on the benchmark colours, which is asked as a whole; " in half.err
+
+
+@pytest.mark.parametrize(
+    ("misspelt", "problem"),
+    [
+        ("task: colors, min_gain: 0.052", "a gate names 'colors'; did you mean 'colours'?"),
+        ("benchmark: mmlo, min_gain: 0.052", "a gate names 'mmlo'; did you mean 'mmlu'?"),
+        ("task: colours, min_gain: 0.052, against: promted", "a gate names 'promted'; did you mean 'prompted'?"),
+    ],
+)
+def test_a_gate_with_a_misspelt_name_is_refused_with_its_line_and_nothing_is_looked_at(
+    misspelt: str, problem: str, project: Project
+) -> None:
+    text = SUITE.replace("gates:", "benchmarks: [mmlu]\ngates:").replace("task: colours, min_gain: 0.052", misspelt)
+    project.write_suite(text)
+    result = project.run("gate", "base-run", "slight-run", "--suite", "suite.yaml")
+    line = next(number for number, line in enumerate(text.splitlines(), 1) if misspelt in line)
+    assert (result.exit_code, result.err) == (2, f"harness: suite.yaml:{line}: {problem}\n")
+    assert looks(project) == []
+
+
+def test_the_flips_that_are_proposed_are_those_against_the_baseline_of_the_verdict(project: Project) -> None:
+    [proposed] = re.findall(r"harness (show .*)", gate(project, "slight", screen=True).out)
+    assert proposed == "show slight-run --broken --against base-run"
+    shown = project.run(*proposed.split())
+    assert shown.exit_code == 0, shown.err

@@ -6,6 +6,7 @@ import dataclasses
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -245,6 +246,15 @@ def test_with_nothing_to_ask_again_and_no_verdict_there_are_no_labels_to_swap(hi
     assert len(result.err.strip().splitlines()[-1:]) == 1
     with Reader(history.project.record) as reader:
         assert reader.control("greedy") is None
+
+
+def test_a_variable_that_is_for_other_commands_does_not_change_the_second_process(
+    project: Project, tmp_path: Path
+) -> None:
+    told = replace(project, environment={**project.environment, "HARNESS_MODEL": "nowhere"})
+    result = told.run("aa", "suite.yaml", "--vary", "process", *FEW, "--output", str(tmp_path / "results"), "--json")
+    assert result.exit_code == 0, result.err
+    assert {each["flips"] for each in result.json["repeats"]} == {0}
 
 
 @pytest.mark.parametrize(

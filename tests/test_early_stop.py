@@ -12,7 +12,7 @@ from contextlib import closing
 import pytest
 
 from harness import BenchmarkContext
-from harness.testing.project import SUITE, Project
+from harness.testing.project import SUITE, Project, Result
 from harness_forgetting.canary import Canary
 
 TASKS = SUITE[SUITE.index("tasks:") :]
@@ -171,6 +171,35 @@ def test_a_gate_on_the_last_release_finds_the_candidate_that_passed(stopped: Pro
     verdict = stopped.run("gate", "tiny-1/base", "tiny-1/base", "--suite", "release.yaml", "--json").json["verdict"]
     assert verdict["rulings"][0]["outcome"] != "failed"
     assert verdict["rulings"][0]["items"] == len(asked(stopped)["base"])
+
+
+@pytest.fixture(scope="module")
+def with_a_gate_on_the_release(tiny_template: Project, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Result]:
+    """What a suite says of one candidate at every start."""
+    folder = tmp_path_factory.mktemp("release") / "project"
+    shutil.copytree(tiny_template.folder, folder)
+    project = Project(folder)
+    project.write_suite(suite_with("canary", DROP, DROP.replace("}", ", against: release, tier: supporting}")))
+    starts = {name: project.run("run", "suite.yaml", "--json") for name in ("first", "again")}
+    assert len(query(project, "SELECT DISTINCT adapter_sha256 FROM runs WHERE arm = 'tuned'")) == 1
+    with closing(sqlite3.connect(project.record)) as database, database:
+        database.execute("UPDATE experiments SET status = 'running', finished = NULL WHERE id = 'tiny-2'")
+    return {**starts, "gone on with": project.run("run", "suite.yaml", "--json")}
+
+
+@pytest.mark.parametrize(
+    ("start", "experiment"), [("first", "tiny-1"), ("again", "tiny-2"), ("gone on with", "tiny-2")]
+)
+def test_a_candidate_is_never_its_own_release(
+    with_a_gate_on_the_release: dict[str, Result], start: str, experiment: str
+) -> None:
+    told = with_a_gate_on_the_release[start]
+    assert told.exit_code == 0, told.err
+    assert told.json["comparison"]["experiment"] == experiment
+    drop, release = told.json["verdict"]["rulings"]
+    assert drop["outcome"] == "passed"
+    assert release["outcome"] == "inconclusive"
+    assert "passed no candidate yet" in release["reason"]
 
 
 def test_a_gate_on_a_run_that_is_not_recorded_is_refused_before_anything_is_trained(project: Project) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import signal
 import sqlite3
 import subprocess
+import sys
 import time
 from contextlib import closing
 from dataclasses import replace
@@ -13,7 +15,13 @@ from pathlib import Path
 
 import pytest
 
+from harness import experiment, plan
+from harness.catalog import Catalog, Offer
+from harness.execution.benchmarks import LoadedBenchmarks
+from harness.host import Host
+from harness.suite.load import load
 from harness.testing.project import SUITE, Project
+from harness.values import Origin
 
 WITHOUT_TRAINER = SUITE.replace(
     """trainer:
@@ -158,16 +166,33 @@ def harness_task_finished(run, task, estimates):
 '''
 
 
-def test_a_plugin_that_raises_never_loses_the_run(project: Project) -> None:
+WITHOUT_A_SUM = FOREIGN.replace(
+    """        if targets[0] == "red":
+            raise RuntimeError("no red please")
+        return 1.0
+""",
+    """        return 1.0
+    def aggregate(self, scores):
+        raise ZeroDivisionError("nobody knows the sum")
+""",
+)
+FRAGILE = WITHOUT_TRAINER.replace("[exact_match, f1]", "[fragile, f1]")
+
+
+def installed(project: Project, source: str) -> Project:
+    """The project with the distribution ``fragile`` beside the harness, and a suite that asks for its metric."""
     site = project.folder / "site"
     info = site / "fragile-1.0.dist-info"
     info.mkdir(parents=True)
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: fragile\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[harness]\nmetrics = fragile\n")
-    (site / "fragile.py").write_text(FOREIGN)
-    project.write_suite(WITHOUT_TRAINER.replace("[exact_match, f1]", "[fragile, f1]"))
-    project = replace(project, environment={"PYTHONPATH": str(site)})
+    (site / "fragile.py").write_text(source)
+    project.write_suite(FRAGILE)
+    return replace(project, environment={"PYTHONPATH": str(site)})
 
+
+def test_a_plugin_that_raises_never_loses_the_run(project: Project) -> None:
+    project = installed(project, FOREIGN)
     result = project.run("run", "suite.yaml", "--json")
     assert result.exit_code == 0, result.err
     estimates = {each["metric"]: each for each in result.json["comparison"]["runs"][0]["estimates"]}
@@ -180,6 +205,50 @@ def test_a_plugin_that_raises_never_loses_the_run(project: Project) -> None:
         "the metric raised RuntimeError: no red please",
         "ValueError: the watcher stumbled",
     }
+
+
+def test_a_metric_that_cannot_sum_up_has_no_value_and_the_gates_are_decided(project: Project) -> None:
+    project = installed(project, WITHOUT_A_SUM)
+    project.write_suite(f"{FRAGILE}  - {{task: colours, metric: fragile, max_drop: 0.5}}\n")
+
+    result = project.run("run", "suite.yaml")
+    assert result.exit_code == 0, result.err
+    assert query(project, "SELECT metric, outcome FROM rulings ORDER BY position") == [
+        ("f1", "passed"),
+        ("fragile", "passed"),
+    ]
+    shown = project.run("show", "tiny-1/base", "--json").json
+    estimates = {each["metric"]: each for each in shown["run"]["estimates"]}
+    assert estimates["f1"]["value"] is not None
+    assert (estimates["fragile"]["value"], estimates["fragile"]["scored"]) == (None, 20)
+    [why] = [fault["error"] for fault in shown["faults"] if fault["hook"] == "metric fragile"]
+    assert why == "it could not sum up its scores: ZeroDivisionError: nobody knows the sum"
+
+
+def test_another_version_or_an_edit_of_a_metric_is_another_experiment(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = project.folder / "fragile.py"
+    source.write_text(FOREIGN)
+    spec = importlib.util.spec_from_file_location("fragile", source)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    monkeypatch.setitem(sys.modules, "fragile", module)
+    spec.loader.exec_module(module)
+    suite = load(project.write_suite(FRAGILE))
+    offers = Catalog.build(Host.load()).offers
+
+    def key(version: str) -> str:
+        offer = Offer("metric", "fragile", module.Fragile, Origin("fragile", version, "metrics"))
+        made = plan.make(suite, Catalog((*offers, offer), Host([])))
+        return experiment._key(LoadedBenchmarks(made, {}, ()), "run", reuse=True)
+
+    known = key("1.0")
+    assert key("1.0") == known
+    assert key("1.1") != known
+    source.write_text(FOREIGN.replace("return 1.0", "return 0.5"))
+    assert key("1.0") != known
 
 
 def test_a_benchmark_that_cannot_be_had_is_not_measured_and_never_passes(project: Project) -> None:
@@ -204,3 +273,14 @@ def test_the_summary_of_a_github_job_gets_the_verdict(finished: Project, tmp_pat
     told = replace(finished, environment={"GITHUB_STEP_SUMMARY": str(summary)})
     told.run("gate", "tiny-1/base", "tiny-1/tuned", "--suite", "suite.yaml")
     assert "colours" in summary.read_text()
+
+
+def test_a_summary_that_cannot_be_written_is_told_in_a_line_and_the_verdict_stands(
+    finished: Project, tmp_path: Path
+) -> None:
+    judge = "gate", "tiny-1/base", "tiny-1/tuned", "--suite", "suite.yaml"
+    summary = tmp_path / "none" / "summary.md"
+    told = replace(finished, environment={"GITHUB_STEP_SUMMARY": str(summary)}).run(*judge)
+    undisturbed = finished.run(*judge)
+    assert (told.exit_code, told.out) == (undisturbed.exit_code, undisturbed.out)
+    assert told.err == f"harness: {summary}: the job's summary cannot be written: No such file or directory\n"

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from typing import ClassVar
 
 import pytest
 
-from harness import plan
-from harness.catalog import Catalog
+from harness import BenchmarkContext, BenchmarkItems, GenerationSettings, plan
+from harness.catalog import Catalog, Offer
+from harness.cli.progress import QuietObserver
+from harness.execution import benchmarks
 from harness.host import Host
 from harness.plan import Plan
 from harness.suite.load import load
 from harness.testing.project import SUITE, Project, colour_rows
+from harness.values import Mode, Origin, Sample
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +60,36 @@ def test_a_limit_reaches_the_benchmarks(project: Project, catalog: Catalog) -> N
     mmlu, hellaswag = planned(project, catalog, text, 5).benchmarks
     assert (mmlu.benchmark and mmlu.benchmark.instance.limit) == 5
     assert (hellaswag.benchmark and hellaswag.benchmark.instance.limit) == 3
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Twelve sums; how many are asked cannot be chosen."""
+
+    name: ClassVar[str] = "sums"
+    mode: ClassVar[Mode] = "generate"
+    metrics: ClassVar[tuple[str, ...]] = ("exact_match",)
+    requires_packages: ClassVar[tuple[str, ...]] = ()
+
+    def check(self, context: BenchmarkContext) -> None:
+        pass
+
+    def settings(self) -> GenerationSettings:
+        return GenerationSettings()
+
+    def load(self, context: BenchmarkContext) -> BenchmarkItems:
+        return BenchmarkItems(tuple(Sample(f"s{n}", f"{n} + 1 =", (f"{n + 1}",)) for n in range(12)), "here", "1")
+
+
+@pytest.mark.parametrize(("limit", "items"), [(5, 5), (None, 12)])
+def test_a_benchmark_without_a_limit_of_its_own_is_limited_too(
+    project: Project, catalog: Catalog, limit: int | None, items: int
+) -> None:
+    offer = Offer("benchmark", "sums", Sums, Origin("finetune-harness", "1", "sums"))
+    with_sums = Catalog((*catalog.offers, offer), Host([]))
+    made = planned(project, with_sums, SUITE.replace("gates:", "benchmarks: [sums]\ngates:"), limit)
+    [sums] = benchmarks.load(made, QuietObserver()).plan.benchmarks
+    assert [sample.id for sample in sums.samples] == [f"s{n}" for n in range(items)]
 
 
 def test_a_gate_without_a_metric_judges_the_first(project: Project, catalog: Catalog) -> None:

@@ -7,12 +7,12 @@ import pytest
 from harness import plan
 from harness.catalog import Catalog
 from harness.errors import UsageError
-from harness.execution.stages import shares
+from harness.execution.stages import _with_half_the_batch, shares
 from harness.host import Host
 from harness.plan import Plan
 from harness.suite.load import load
 from harness.testing.project import SUITE, Project, colour_rows
-from harness.values import GeneralData, Launch
+from harness.values import GeneralData, Launch, Suite
 
 TRAINER = SUITE[SUITE.index("trainer:") : SUITE.index("tasks:")]
 
@@ -54,7 +54,28 @@ def test_general_examples_are_mixed_into_the_rows_that_are_trained_on(project: P
 def test_general_examples_must_not_hold_test_items(project: Project, catalog: Catalog) -> None:
     project.write_rows("general.jsonl", [*colour_rows(0, 40, "general"), *colour_rows(3, 1, "test")])
     said = refused(project, catalog, "{name: lora, general_data: {path: general.jsonl}}")
-    assert "test shares 1 row with general" in said
+    assert "test shares 1 row with trainer.general_data" in said
+
+
+def with_a_split_named_general(project: Project) -> Suite:
+    """The items of ``test`` as ``data.general``, and general examples from another file."""
+    project.write_rows("general.jsonl", colour_rows(0, 40, "general"))
+    text = SUITE.replace("test: test.jsonl", "general: test.jsonl").replace("data: test", "data: general")
+    text = text.replace(TRAINER, "trainer: {name: lora, general_data: {path: general.jsonl}}\n")
+    return load(project.write_suite(text))
+
+
+def test_a_split_may_be_named_general_beside_general_examples(project: Project, catalog: Catalog) -> None:
+    made = plan.make(with_a_split_named_general(project), catalog)
+    files = {dataset.name: dataset.path.name for dataset in made.datasets}
+    assert files["general"] == "test.jsonl"
+    assert "general.jsonl" in files.values()
+
+
+def test_a_split_named_general_must_not_be_trained_on(project: Project, catalog: Catalog) -> None:
+    project.write_rows("train.jsonl", [*colour_rows(0, 24, "train"), *colour_rows(3, 1, "test")])
+    with pytest.raises(UsageError, match=r"test.jsonl:4: general shares 1 row with train "):
+        plan.make(with_a_split_named_general(project), catalog)
 
 
 def test_stages_follow_one_another_each_with_its_own_rows(project: Project, catalog: Catalog) -> None:
@@ -92,6 +113,17 @@ def test_a_training_that_cannot_be_is_refused_with_its_place(
     assert said in refused(project, catalog, trainer)
 
 
+@pytest.mark.parametrize("method", ["prompt_tuning", "prefix_tuning"])
+def test_a_learnt_prompt_is_no_model_that_another_stage_could_begin_with(
+    project: Project, catalog: Catalog, method: str
+) -> None:
+    first, second = f"    - name: {method}\n", "    - name: lora\n"
+    said = refused(project, catalog, f"\n  stages:\n{second}{first}{second}")
+    line = project.suite.read_text().splitlines().index(first.rstrip()) + 1
+    assert f"suite.yaml:{line}: {method} learns a prompt, which the next stage cannot begin with" in said
+    assert planned(project, catalog, f"\n  stages:\n{second}{first}").training is not None
+
+
 def test_raw_text_asks_nothing(project: Project, catalog: Catalog) -> None:
     project.write_rows("test.jsonl", [{"text": "A fact."}])
     assert "data.test is raw text, which asks nothing" in refused(project, catalog, "lora")
@@ -110,6 +142,25 @@ def test_checkpoints_are_not_chosen_by_test_items(project: Project, catalog: Cat
 )
 def test_the_end_is_always_judged(every: float | None, expected: tuple[float, ...]) -> None:
     assert shares(every) == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("rows", "steps", "halved"), [(4, 1, (2, 2)), (3, 1, (1, 3)), (5, 2, (2, 5)), (2, 3, (1, 6)), (1, 4, None)]
+)
+def test_half_a_batch_leaves_as_many_rows_a_step(
+    project: Project, catalog: Catalog, rows: int, steps: int, halved: tuple[int, int] | None
+) -> None:
+    sizes = f"per_device_train_batch_size: {rows}, gradient_accumulation_steps: {steps}"
+    made = planned(project, catalog, f"{{name: lora, r: 4, {sizes}}}")
+    assert made.training is not None
+    [stage] = made.training.stages
+    smaller = _with_half_the_batch(stage, stage.trainer.ref)
+    if halved is None:
+        assert smaller is None
+        return
+    assert smaller is not None
+    options = {"r": 4, "per_device_train_batch_size": halved[0], "gradient_accumulation_steps": halved[1]}
+    assert (smaller.name, smaller.options) == ("lora", options)
 
 
 def test_a_launch_is_read_with_its_file_beside_the_suite(project: Project, catalog: Catalog) -> None:

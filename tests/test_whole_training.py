@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -126,6 +127,16 @@ def test_a_repetition_on_other_rows_is_told_and_fails(project: Project) -> None:
     assert "it was trained on other rows" in again.err
 
 
+def test_what_was_cut_off_is_not_repeated(project: Project) -> None:
+    ran(project, suite(f"{{name: lora, r: 4, {QUICK}}}"))
+    with closing(sqlite3.connect(project.record)) as record, record:
+        record.execute("UPDATE experiments SET status = 'failed'")
+    again = project.run("run", "--repeat", "tiny-1/tuned")
+    assert (again.exit_code, again.err.count("\n")) == (2, 1), again.err
+    assert "tiny-1 was cut off" in again.err
+    assert not recorded(project, "tiny-2")
+
+
 def test_what_cannot_be_repeated_is_refused_in_a_line(project: Project) -> None:
     project.write_suite(SUITE.replace(TRAINER, ""))
     assert project.run("run", "suite.yaml").exit_code in {0, 3, 4}
@@ -142,6 +153,8 @@ def test_what_cannot_be_repeated_is_refused_in_a_line(project: Project) -> None:
 
 
 GREEDY = '''
+import os
+import signal
 from dataclasses import dataclass
 from harness import hookimpl
 from harness_trainers import methods
@@ -155,22 +168,28 @@ class Greedy(methods.Lora):
 
     def train(self, job, report):
         if self.per_device_train_batch_size > 2:
-            raise MemoryError
+            end()
         return super().train(job, report)
+
+
+def end():
+    {end}
 
 
 @hookimpl
 def harness_register_trainers():
     return [Greedy]
 '''
+RUNS_OUT = {"it is told": "raise MemoryError", "it is killed": "os.kill(os.getpid(), signal.SIGKILL)"}
+"""How a process finds that memory has run out: an allocation fails, or the system has promised more than it has."""
 
 
-@pytest.fixture
-def greedy(project: Project) -> Project:
+@pytest.fixture(params=list(RUNS_OUT))
+def greedy(project: Project, request: pytest.FixtureRequest) -> Project:
     site = project.folder / "site"
     about = site / "greedy-1.0.dist-info"
     about.mkdir(parents=True)
-    (site / "greedy.py").write_text(GREEDY)
+    (site / "greedy.py").write_text(GREEDY.replace("{end}", RUNS_OUT[request.param]))
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: greedy\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("[harness]\ntrainers = greedy\n")
     path = os.pathsep.join([str(site), os.environ.get("PYTHONPATH", "")])
@@ -182,10 +201,12 @@ def test_a_batch_that_is_too_large_is_halved_once_where_the_suite_allows_it(gree
     greedy.write_suite(suite(trainer % "false"))
     failed = greedy.run("train", "suite.yaml")
     assert failed.exit_code == 1
-    assert "out of memory" in failed.err
+    assert "memory" in failed.err
+    assert "once more" not in failed.err
     greedy.write_suite(suite(trainer % "true"))
     done = greedy.run("train", "suite.yaml", "--json")
     assert done.exit_code == 0, done.err
+    assert "once more with 2 rows a batch" in done.err
     with Reader(greedy.record) as reader:
         [training] = reader.trainings("tiny-2")
     halved = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 2}

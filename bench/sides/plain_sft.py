@@ -14,8 +14,8 @@ def run(work: Work) -> Trained:
     """Load, train for ``work.options``, save the adapter.
 
     What is set is what both sides must have alike: rows, rank, targets, batch size, learning rate, rounds and seed.
-    Batches in random order, padding, gradient checkpointing, the loss and, unless ``work.precision`` says float32,
-    bfloat16 autocast are TRL's defaults.
+    Batches in random order unless ``work.order`` says otherwise, padding, gradient checkpointing, the loss and, unless
+    ``work.precision`` says float32, bfloat16 autocast are TRL's defaults.
     """
     import torch
     from datasets import Dataset
@@ -24,11 +24,21 @@ def run(work: Work) -> Trained:
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
 
+    from harness_trainers.batches import LengthGrouped
+
+    class InTheSameBatches(SFTTrainer):
+        """With the harness's batches of an epoch, one after the other as there."""
+
+        def _get_train_sampler(self, train_dataset: Any = None) -> LengthGrouped:  # noqa: ANN401 - the library's
+            data: Any = train_dataset or self.train_dataset
+            return LengthGrouped([len(row) for row in data["input_ids"]], self.args.train_batch_size, self.args.seed)
+
     options = work.options
+    make = InTheSameBatches if work.order == "harness" else SFTTrainer
     precision: dict[str, Any] = {"bf16": False} if work.precision == "float32" else {}
     with watched() as clock:
         started = time.perf_counter()
-        trainer = SFTTrainer(
+        trainer = make(
             model=AutoModelForCausalLM.from_pretrained(work.model, dtype=getattr(torch, work.dtype)),
             args=SFTConfig(
                 output_dir=work.output,

@@ -32,6 +32,8 @@ class Work:
     seed: int = 7
     precision: str = "default"
     """Of plain TRL: its ``default``, or ``float32``."""
+    order: str = "its own"
+    """Of plain TRL's batches: ``its own``, or that of the ``harness``, for one epoch."""
 
     def save(self, path: Path) -> Path:
         """Write it as JSON."""

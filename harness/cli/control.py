@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable
@@ -105,7 +106,9 @@ def _in_a_second_process(context: click.Context, suite: Path, output: Path, flag
     command += ["eval", "--suite", str(suite), "--arm", "base", "--output", str(output), "--no-cache", "--json"]
     given = {name: value for name, value in flags.items() if value is not None}
     command += [word for name, value in given.items() for word in (f"--{name.replace('_', '-')}", str(value))]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
+    # eval has a flag that this command has not, and its variable must not change the model
+    variables = {name: value for name, value in os.environ.items() if name != "HARNESS_MODEL"}
+    done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False)  # noqa: S603 - our own command
     if done.returncode:
         raise HarnessError(f"the second process ended with status {done.returncode}: {done.stderr.strip()}")
     return str(json.loads(done.stdout)["id"])

@@ -67,7 +67,7 @@ def runs(suite: str | None, limit: int, output: Path, as_json: bool) -> int:
     if as_json:
         _print_json(export.json_text(recorded))
     else:
-        _print(tables.runs_table(recorded))
+        _print(tables.runs_table(recorded, suite))
     return Exit.DONE
 
 

@@ -108,7 +108,7 @@ def train(
         model = "" if tuned.model == plan.suite.model else f" --model {tuned.model.name}"
         adapter = f" --adapter {tuned.adapter}" if tuned.adapter else " --arm tuned"
         click.echo(f"checkpoint: {checkpoint.path} (step {checkpoint.step}, {checkpoint.seconds:.0f} s)")
-        click.echo(f"next: harness eval --suite {suite}{model}{adapter}")
+        click.echo(f"next: harness eval --suite {suite}{model}{adapter}{_place(output)}")
     return Exit.DONE
 
 
@@ -173,11 +173,15 @@ def _show(measured: Sequence[Run], suite: Path, output: Path) -> None:
 
     if len(measured) == 1:
         Console().print(run_screen(measured[0]))
-        click.echo(f"next: harness compare BASELINE {measured[0].id}")
+        click.echo(f"next: harness compare BASELINE {measured[0].id}{_place(output)}")
         return
     Console().print(arms_screen(measured))
-    place = "" if output == Path("results") else f" --output {output}"
-    click.echo(f"next: harness gate {' '.join(_to_be_judged(measured))} --suite {suite}{place}")
+    click.echo(f"next: harness gate {' '.join(_to_be_judged(measured))} --suite {suite}{_place(output)}")
+
+
+def _place(output: Path) -> str:
+    """The flag that finds the record again, where it is not in the usual folder."""
+    return "" if output == Path("results") else f" --output {output}"
 
 
 def _to_be_judged(measured: Sequence[Run]) -> list[str]:

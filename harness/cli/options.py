@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from harness.errors import UsageError
+
 if TYPE_CHECKING:
     from harness.catalog import Catalog
     from harness.cli.progress import LiveObserver, QuietObserver
@@ -29,6 +31,13 @@ def flag(name: str, *target: str, **settings: Any) -> Callable[[Command], Comman
     return click.option(name, *target, envvar=variable, show_envvar=True, show_default=True, **settings)
 
 
+def _in_a_folder(context: click.Context, parameter: click.Parameter, path: Path | None) -> Path | None:
+    """The path as it is; a folder that is missing is told before the work and not after it."""
+    if path is not None and not path.parent.is_dir():
+        raise click.BadParameter(f"there is no folder {str(path.parent)!r}", context, parameter)
+    return path
+
+
 output = flag(
     "--output",
     type=click.Path(path_type=Path),
@@ -36,7 +45,12 @@ output = flag(
     help="Folder of the record and of checkpoints.",
 )
 as_json = flag("--json", "as_json", is_flag=True, help="Print JSON instead of a screen.")
-svg = flag("--svg", type=click.Path(path_type=Path), help="Save the verdict screen as a picture too.")
+svg = flag(
+    "--svg",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    callback=_in_a_folder,
+    help="Save the verdict screen as a picture too.",
+)
 limit = flag("--limit", type=click.IntRange(min=1), help="At most this many items of each task and benchmark.")
 num_fewshot = flag("--num-fewshot", type=click.IntRange(min=0), help="Examples before each benchmark question.")
 batch_size = flag("--batch-size", type=click.IntRange(min=1), help="Prompts in one forward pass.")
@@ -104,7 +118,7 @@ def _overridden(suite: Suite, catalog: Catalog, flags: Mapping[str, Flag]) -> Su
     if "num_fewshot" in given:
         shots = int(given["num_fewshot"])
         changes["benchmarks"] = tuple(
-            replace(each, ref=_with_shots(each.ref, catalog, shots)) for each in suite.benchmarks
+            replace(each, ref=_with_shots(suite, index, catalog, shots)) for index, each in enumerate(suite.benchmarks)
         )
     if "device" in given or "model" in given:
         name, device = str(given.get("model", suite.model.name)), str(given.get("device", suite.model.device))
@@ -112,10 +126,14 @@ def _overridden(suite: Suite, catalog: Catalog, flags: Mapping[str, Flag]) -> Su
     return override(suite, **changes)
 
 
-def _with_shots(ref: Ref, catalog: Catalog, shots: int) -> Ref:
+def _with_shots(suite: Suite, index: int, catalog: Catalog, shots: int) -> Ref:
     """The benchmark with that many examples; one that has no examples, as the canary, stays as it is."""
     import dataclasses
 
-    plugin_class = catalog.find("benchmark", ref.name).plugin_class
+    ref = suite.benchmarks[index].ref
+    try:
+        plugin_class = catalog.find("benchmark", ref.name).plugin_class
+    except UsageError as error:
+        raise error.at(suite.path, suite.line("benchmarks", index)) from None
     has_shots = any(each.name == "num_fewshot" for each in dataclasses.fields(plugin_class))
     return replace(ref, options={**ref.options, "num_fewshot": shots}) if has_shots else ref

@@ -26,6 +26,12 @@ def suite_of(run: str, output: Path) -> tuple[str, Suite]:
         path, text = reader.suite_file(experiment)
         if not reader.trainings(experiment):
             raise UsageError(f"{experiment} trained nothing that could be repeated", remedy="name a run with a trainer")
+        if not reader.is_finished(experiment):
+            raise UsageError(
+                f"{experiment} was cut off, and its suite would go on with it instead of repeating it",
+                path=path,
+                remedy="run the suite to its end first",
+            )
     suite = load(path, text=text)
     if suite.digest != digest:
         raise UsageError(

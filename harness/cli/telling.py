@@ -35,15 +35,16 @@ class Telling:
 
         record, next_commands = self._record(), self._next_commands(comparison)
         trained = self._trained(comparison)
-        self._add_to_the_job_summary(comparison, verdict)
-        if self.svg:
-            picture = verdict_svg(comparison, verdict, record=record, next_commands=next_commands, trained=trained)
-            _write(self.svg, picture)
         if self.as_json:
             click.echo(export.json_text({"comparison": comparison, "verdict": verdict}))
         else:
             screen = verdict_screen(comparison, verdict, record=record, next_commands=next_commands, trained=trained)
             Console().print(screen)
+        # only then what may fail: by now the verdict is told
+        _add_to_the_job_summary(comparison, verdict)
+        if self.svg:
+            picture = verdict_svg(comparison, verdict, record=record, next_commands=next_commands, trained=trained)
+            _write(self.svg, picture)
         return OF_VERDICT[verdict.outcome]
 
     def _record(self) -> Path:
@@ -60,18 +61,24 @@ class Telling:
 
     def _next_commands(self, comparison: Comparison) -> list[str]:
         place = "" if self.output == Path("results") else f" --output {self.output}"
-        candidate, baseline = comparison.runs[-1].id, comparison.runs[0].id
+        candidate, baseline = comparison.runs[-1], comparison.runs[0]
+        is_its_own = (baseline.experiment, baseline.arm) == (candidate.experiment, "base")
+        against = "" if is_its_own else f" --against {baseline.id}"
         return [
-            f"harness show {candidate} --broken{place}",
-            f"harness gate {baseline} {candidate} --suite {self.suite}{place}",
+            f"harness show {candidate.id} --broken{against}{place}",
+            f"harness gate {baseline.id} {candidate.id} --suite {self.suite}{place}",
         ]
 
-    def _add_to_the_job_summary(self, comparison: Comparison, verdict: Verdict) -> None:
-        from harness.report.markdown import verdict_markdown
 
-        if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+def _add_to_the_job_summary(comparison: Comparison, verdict: Verdict) -> None:
+    from harness.report.markdown import verdict_markdown
+
+    if summary := os.environ.get("GITHUB_STEP_SUMMARY"):
+        try:
             with Path(summary).open("a", encoding="utf-8") as file:
                 file.write(verdict_markdown(comparison, verdict))
+        except OSError as error:
+            click.echo(f"harness: {summary}: the job's summary cannot be written: {error.strerror}", err=True)
 
 
 def _write(path: Path, text: str) -> None:

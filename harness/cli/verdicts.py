@@ -10,12 +10,12 @@ import click
 from harness.cli import options
 from harness.cli.exits import Exit
 from harness.cli.telling import Telling
-from harness.errors import HarnessError
+from harness.errors import HarnessError, UsageError, did_you_mean
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from harness.values import Run, Verdict
+    from harness.values import Run, Suite, Verdict
 
 
 @click.command()
@@ -82,6 +82,7 @@ def gate(
     from harness.suite.load import load
 
     asked = load(suite)
+    _refuse_unknown_names(asked)
     _, catalog = options.hosts(context)
     with Reader(output / RECORD) as reader:
         before = reader.run(baseline)
@@ -98,6 +99,25 @@ def gate(
         comparison, verdict = chosen.comparison(), chosen.verdict(asked.gates)
     _note_the_look(output, [judgement.candidate for judgement in each], verdict)
     return Telling(output, suite, as_json, svg).tell(comparison, verdict)
+
+
+def _refuse_unknown_names(suite: Suite) -> None:
+    """What a gate speaks of must stand in its suite: a misspelt name would be told as not measured."""
+    from harness.values import RELEASE
+
+    measured = [*(task.name for task in suite.tasks), *(each.ref.name for each in suite.benchmarks)]
+    for index, rule in enumerate(suite.gates):
+        names = [("task", rule.task, measured)]
+        if not rule.is_against_the_record:
+            names.append(("against", rule.against, ["base", "prompted", RELEASE]))
+        for key, name, known in names:
+            if name not in known:
+                raise UsageError(
+                    f"a gate names {name!r}",
+                    path=suite.path,
+                    line=suite.line("gates", index, key),
+                    remedy=did_you_mean(name, known),
+                )
 
 
 def _note_the_look(output: Path, candidates: Sequence[Run], verdict: Verdict) -> None:

@@ -218,4 +218,9 @@ def _text(value: object, column: str) -> str:
     if not isinstance(value, str) or not value.strip():
         what = "is empty" if isinstance(value, str) else f"is {type(value).__name__}, not text"
         raise ValueError(f"{column!r} {what}")
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        half = f"\\u{ord(value[error.start]):04x}"
+        raise ValueError(f"{column!r} holds half a character ({half}); write it whole or leave it out") from None
     return value

@@ -96,7 +96,8 @@ class Arms:
             self.writer.start_run(run)
             self.writer.update_run(run)
             self.host.watch("harness_run_started", {"run": run}, self._record_fault)
-        computes = what_computes(self.plan.backend, facts, run.adapter_sha256)
+        trusted = arm.model.trust_remote_code
+        computes = what_computes(self.plan.backend, facts, run.adapter_sha256, trusted=trusted)
         cache = Cache(self.reader, run.id, model, arm.prompting, computes, self.reuse)
         seed = self.plan.suite.seed
         return Evaluation(run, arm, model, cache, seed, self.writer, self.reader, self.host, self.observer)

@@ -50,7 +50,7 @@ def load(plan: Plan, observer: Observer) -> LoadedBenchmarks:
         except NotMeasured as why:
             not_measured[planned.name] = str(why)
             continue
-        samples = with_unique_ids(items.samples)
+        samples = with_unique_ids(items.samples)[: planned.most]
         if judges:
             verdict, spare[planned.name] = _apart(samples, limit, judges)
             notes += _about_the_choice(planned.name, len(spare[planned.name]), len(samples), limit)

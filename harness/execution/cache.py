@@ -94,19 +94,23 @@ class Cache:
             yield continued.digest()[:_LENGTH]
 
 
-def what_computes(backend: Planned, facts: ModelFacts, adapter_sha256: str | None) -> str:
-    """Digest of all but the request that an answer depends on; names, folders and dates are no part of it."""
+def what_computes(backend: Planned, facts: ModelFacts, adapter_sha256: str | None, *, trusted: bool) -> str:
+    """Digest of all but the request that an answer depends on; names, folders and dates are no part of it.
+
+    ``trusted`` says whether a model folder's own code may compute: where a library knows the model too, no file shows
+    which of the two did.
+    """
     weights = (facts.weights_sha256, facts.config_sha256, facts.dtype, adapter_sha256)
     text = (facts.tokenizer_sha256, facts.template_sha256)
     plugin_class = type(backend.instance)
     packages = {name: importlib.metadata.version(name) for name in plugin_class.requires_packages}
     code = (backend.origin.distribution, backend.origin.version, plugin_class.name, backend.instance)
     # The kind of device, not its number; and the way of computing, which a backend chooses by what the model can do.
-    where = (facts.device.partition(":")[0], facts.path_taken)
-    return digest([weights, text, code, _source(plugin_class), packages, where])
+    where = (facts.device.partition(":")[0], facts.path_taken, trusted)
+    return digest([weights, text, code, source_of(plugin_class), packages, where])
 
 
-def _source(plugin_class: type) -> list[str]:
+def source_of(plugin_class: type) -> list[str]:
     """Digests of the Python files beside a plugin: while it is worked on its version stays as it is."""
     module = sys.modules.get(plugin_class.__module__)
     if module is None or not module.__file__:

@@ -24,14 +24,14 @@ SUFFIX = "@choice"
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class CheckpointChoice:
     """What the checkpoints are asked, and how one is chosen."""
 
     plan: Plan
     """The suite's plan with the items of the choice in place of those of the verdict."""
 
     @classmethod
-    def among(cls, plan: Plan, spare: Mapping[str, Sequence[Sample]]) -> Choice:
+    def among(cls, plan: Plan, spare: Mapping[str, Sequence[Sample]]) -> CheckpointChoice:
         """``spare``: benchmark -> items that the verdict does not ask."""
         assert plan.training is not None
         most = plan.training.settings.choice_items

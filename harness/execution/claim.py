@@ -22,12 +22,16 @@ def claim(results: Path, suite: Suite, key: str, writer: Writer, reader: Reader)
     """
     for experiment in reader.unfinished(key):
         with _lock(results / experiment) as held:
-            if held:
+            # asked again: who held it may have finished it since
+            if held and experiment in reader.unfinished(key):
                 yield experiment, True
                 return
-    experiment = writer.new_experiment(suite, key)
-    with _lock(results / experiment):
-        yield experiment, False
+    while True:
+        experiment = writer.new_experiment(suite, key)
+        with _lock(results / experiment) as held:
+            if held:  # else another process has taken it for one that was cut off
+                yield experiment, False
+                return
 
 
 @contextlib.contextmanager

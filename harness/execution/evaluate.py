@@ -8,6 +8,7 @@ undisturbed run. Of a chunk the model is asked only what no earlier run has aske
 from __future__ import annotations
 
 import time
+import traceback
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
@@ -131,7 +132,14 @@ class Evaluation:
         clusters = {sample.id: sample.cluster for sample in planned.samples}
         # After an early stop no plain interval holds; the comparison has one that does.
         bounds = metric.instance.bounds if len(scores) == len(planned.samples) else None
-        return compare.estimate(planned.name, metric.label, scores, bounds, metric.instance.aggregate, clusters)
+        aggregate = metric.instance.aggregate
+        try:
+            return compare.estimate(planned.name, metric.label, scores, bounds, aggregate, clusters)
+        except Exception as error:  # the plugin's own sum; the scores are recorded, and gates rest on these alone
+            why = f"it could not sum up its scores: {type(error).__name__}: {error}"
+            self._record_fault(Fault(metric.origin, f"metric {metric.label}", why, traceback.format_exc()))
+            known = sum(score.value is not None for score in scores)
+            return Estimate(planned.name, metric.label, None, None, None, known, len(scores) - known)
 
     def _record_fault(self, fault: Fault) -> None:
         """Each misstep once a run: a metric that raises on every chunk is one fault, not a hundred."""

@@ -159,5 +159,7 @@ def _with_half_the_batch(stage: PlannedStage, ref: Ref) -> Ref | None:
     steps = getattr(stage.trainer.instance, "gradient_accumulation_steps", 1)
     if rows < 2:
         return None
-    halved = {"per_device_train_batch_size": rows // 2, "gradient_accumulation_steps": steps * 2}
+    # a divisor keeps the number of rows a step, and with it the training, as it was
+    size = max(each for each in range(1, rows // 2 + 1) if rows * steps % each == 0)
+    halved = {"per_device_train_batch_size": size, "gradient_accumulation_steps": rows * steps // size}
     return Ref(ref.name, {**ref.options, **halved})

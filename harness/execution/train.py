@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -23,14 +24,18 @@ def train(
     """The checkpoint of ``job``; what the trainer prints goes to ``log``.
 
     With ``launch``, or where there is more than one GPU, several processes train together. Raises ``TrainingFailed``
-    with one line of cause when the process raises or is killed, ``OutOfMemory`` when memory runs out, and
-    ``UsageError`` when the trainer says that options or rows are wrong. The process never outlives this one.
+    with one line of cause when the process raises or is killed, ``OutOfMemory`` when memory runs out, for which a
+    system sends ``SIGKILL``, and ``UsageError`` when the trainer says that options or rows are wrong. The process never
+    outlives this one.
     """
     job.output.mkdir(parents=True, exist_ok=True)
     job_file = job.output / "job.json"
     job_file.write_text(wire.job_text(job), encoding="utf-8")
     checkpoint: Checkpoint | None = None
-    with _child(_command(job_file, job.model.device, launch), log) as (process, lines):
+    processes = _processes(job.model.device, launch)
+    sees = _one_gpu(job.model.device) if processes == 1 else {}
+    told: str | None = None
+    with _child(_command(job_file, processes, launch), log, sees) as (process, lines):
         for line in lines:
             kind, value = _message(line)
             if kind == "progress":
@@ -42,15 +47,20 @@ def train(
             elif kind == "memory":
                 raise OutOfMemory(f"{value}; see {log}")
             elif kind == "error":
-                raise TrainingFailed(f"{value}; see {log}")
+                # of several processes those that are left may say no more than that one is gone
+                told = told or value
         status = process.wait()
     if checkpoint is None:
-        raise TrainingFailed(f"{_cause(status)}; see {log}")
+        if _was_killed(status, log):
+            raise OutOfMemory(f"{_cause(-signal.SIGKILL)}; see {log}")
+        raise TrainingFailed(f"{told or _cause(status)}; see {log}")
     return checkpoint
 
 
 @contextmanager
-def _child(command: Sequence[str], log: Path) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+def _child(
+    command: Sequence[str], log: Path, sees: Mapping[str, str]
+) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
     """The process and the lines that it sends; ended when the block is left, however that happens."""
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("wb") as output:
@@ -60,6 +70,7 @@ def _child(command: Sequence[str], log: Path) -> Iterator[tuple[subprocess.Popen
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=output,
+            env={**os.environ, **sees},
             encoding="utf-8",
             errors="replace",
         )
@@ -74,10 +85,16 @@ def _child(command: Sequence[str], log: Path) -> Iterator[tuple[subprocess.Popen
             process.stdout.close()
 
 
-def _command(job_file: Path, device: str, launch: Launch | None) -> list[str]:
-    processes = launch.num_processes if launch else _gpus() if device in {"auto", "cuda"} else 1
+def _processes(device: str, launch: Launch | None) -> int | None:
+    """How many train together; ``None`` where only the launcher's own file says it."""
+    if launch:
+        return launch.num_processes
+    return _gpus() if device in {"auto", "cuda"} else 1
+
+
+def _command(job_file: Path, processes: int | None, launch: Launch | None) -> list[str]:
     module = ["harness.execution.trainer_process", str(job_file)]
-    if processes == 1:
+    if processes == 1 and not (launch and launch.config_file):
         return [sys.executable, "-m", *module]
     options = ["--num_processes", str(processes)] if processes else []
     if launch and launch.config_file:
@@ -87,6 +104,18 @@ def _command(job_file: Path, device: str, launch: Launch | None) -> list[str]:
         options += ["--multi_gpu", "--num_machines", "1", "--main_process_port", "0"]
         options += ["--mixed_precision", "no", "--dynamo_backend", "no"]
     return [sys.executable, "-m", "accelerate.commands.launch", *options, "--module", *module]
+
+
+def _one_gpu(device: str) -> dict[str, str]:
+    """Shows a process that trains alone the one GPU that it is to have: it would refuse to choose among several."""
+    kind, _, number = device.partition(":")
+    if kind not in {"auto", "cuda"}:
+        return {}
+    visible, place = os.environ.get("CUDA_VISIBLE_DEVICES"), int(number or 0)
+    if visible is None:
+        return {"CUDA_VISIBLE_DEVICES": str(place)}
+    names = visible.split(",")
+    return {"CUDA_VISIBLE_DEVICES": names[place]} if place < len(names) else {}
 
 
 def _gpus() -> int:
@@ -102,6 +131,17 @@ def _message(line: str) -> tuple[str, Any]:
         return "", None
     message: dict[str, Any] = json.loads(line)
     return next(iter(message.items()))
+
+
+def _was_killed(status: int, log: Path) -> bool:
+    """Whether the process, or one of those that a launcher had started, was killed; the launcher writes that down."""
+    if status <= 0:
+        return status == -signal.SIGKILL
+    written = log.read_text(encoding="utf-8", errors="replace")
+    killed = re.findall(rf"exitcode  : -{signal.SIGKILL:d} \(pid: (\d+)\)", written)
+    # the launcher itself kills those that another one's failure has left hanging
+    by_launcher = re.findall(r"Unable to shutdown process (\d+) ", written)
+    return bool(set(killed) - set(by_launcher)) or f"died with {signal.SIGKILL!r}" in written
 
 
 def _cause(status: int) -> str:

@@ -8,7 +8,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from harness.report import layout, numbers
+from harness.report import layout
 from harness.report.text import plain
 from harness.values import Control, Rate, RuleControl
 
@@ -80,5 +80,5 @@ def _false_passes(rule: RuleControl) -> Text:
 def _rate(rate: Rate, alpha: float, meaning: str) -> Text:
     style = "red" if rate.low > alpha else ""
     text = Text(f"{100 * rate.value:.3g} %", style=style)
-    text.append(f" ({numbers.score_interval(rate.low, rate.high)})", style="dim")
+    text.append(f" ({100 * rate.low:.3g} to {100 * rate.high:.3g} %)", style="dim")
     return text.append(f"  {meaning}", style="dim")

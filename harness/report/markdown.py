@@ -66,14 +66,17 @@ def _rulings(verdict: Verdict) -> Iterable[Sequence[str]]:
 
 
 def _task_cells(row: Row) -> Sequence[str]:
-    against = f" vs {row.delta.against}" if row.delta else ""
     values = [numbers.estimate(each) for each in row.estimates]
-    return row.task, row.metric, *values, numbers.difference(row.delta) + against
+    return row.task, row.metric, *values, _change(row)
 
 
 def _forgetting_cells(row: Row) -> Sequence[str]:
-    values = numbers.score(row.baseline), numbers.score(row.candidate), numbers.difference(row.delta)
+    values = numbers.score(row.baseline), numbers.score(row.candidate), _change(row)
     return row.task, row.metric, *values, *numbers.counts(row.delta)
+
+
+def _change(row: Row) -> str:
+    return numbers.difference(row.delta) + (f" vs {row.delta.against}" if row.delta else "")
 
 
 def _table(names: Sequence[str], alignment: str, rows: Iterable[Sequence[str]]) -> str:

@@ -34,10 +34,11 @@ class BrokenRow(NamedTuple):
     error: str
 
 
-def runs_table(runs: Sequence[Run]) -> RenderableType:
+def runs_table(runs: Sequence[Run], suite: str | None = None) -> RenderableType:
     """A row a run, in the order given, with its first value."""
     if not runs:
-        return Text("no runs are recorded yet", style="dim")
+        of = f" of a suite {suite!r}: --suite takes the name that stands in the file" if suite else ""
+        return plain(f"no runs are recorded yet{of}", "dim")
     table = layout.columns(["run", "status", "started", "model", "first value"], [])
     for run in runs:
         model = plain(run.model.name.rpartition("/")[2]) if run.model else Text(numbers.MISSING, style="dim")

@@ -128,8 +128,8 @@ def _forgetting(comparison: Comparison, verdict: Verdict) -> RenderableType | No
 
 
 def _forgetting_table(candidate: str, rows: Sequence[Row], stacked: bool) -> Table:
-    baseline = arrange.common_baseline(rows) or "base"
-    figures = [baseline, candidate, "change", "items", "fixed", "broken", "kept"]
+    baseline = arrange.common_baseline(rows)
+    figures = [baseline or "baseline", candidate, "change", "items", "fixed", "broken", "kept"]
     table = layout.columns(["benchmark", "metric"], figures)
     shown = ""
     for row in rows:
@@ -139,7 +139,7 @@ def _forgetting_table(candidate: str, rows: Sequence[Row], stacked: bool) -> Tab
             plain(row.metric),
             numbers.score(row.baseline),
             Text(numbers.score(row.candidate), style="bold"),
-            layout.change_cell(row.delta, stacked=stacked),
+            layout.change_cell(row.delta, stacked=stacked, named=baseline is None),
             *numbers.counts(row.delta),
         )
         shown = row.task

@@ -92,7 +92,8 @@ SELECT runs.* FROM verdicts JOIN experiments ON experiments.id = verdicts.experi
 JOIN runs ON runs.key = (SELECT run FROM verdict_runs WHERE verdict = verdicts.key ORDER BY position DESC LIMIT 1)
 WHERE experiments.suite = :suite AND verdicts.outcome = 'passed'
     AND verdicts.key IN (SELECT max(key) FROM verdicts GROUP BY experiment)
-    AND runs.id IS NOT :run AND (:adapter IS NULL OR runs.adapter_sha256 IS NOT :adapter)
+    AND runs.id IS NOT :run AND (:content IS NULL
+        OR coalesce(runs.adapter_sha256, json_extract(runs.model, '$.weights_sha256')) IS NOT :content)
 ORDER BY verdicts.key DESC LIMIT 1
 """
 _JUDGED_LAST = """
@@ -170,6 +171,11 @@ class Reader:
         """The experiments with this key that are running, were cut off or failed; newest first."""
         query = "SELECT id FROM experiments WHERE key = ? AND status <> 'finished' ORDER BY rowid DESC"
         return [row["id"] for row in self._rows(query, key)]
+
+    def is_finished(self, experiment: str) -> bool:
+        """Whether an experiment came to its end."""
+        row = next(self._rows("SELECT status FROM experiments WHERE id = ?", experiment), None)
+        return row is not None and row["status"] == "finished"
 
     def suite_file(self, experiment: str) -> tuple[Path, str]:
         """Where the suite file of an experiment lay, and what it said."""
@@ -301,12 +307,11 @@ class Reader:
         )
 
     def released(self, suite: str, candidate: Run | None = None) -> Run | None:
-        """The candidate of this suite that passed last and still does; not the given one, nor one of its adapter."""
-        asked = {
-            "suite": suite,
-            "run": candidate.id if candidate else None,
-            "adapter": candidate.adapter_sha256 if candidate else None,
-        }
+        """The candidate of this suite that passed last and still does; not the given one, nor one of its weights."""
+        asked = {"suite": suite, "run": None, "content": None}
+        if candidate:
+            weights = candidate.model.weights_sha256 if candidate.model else None
+            asked |= {"run": candidate.id, "content": candidate.adapter_sha256 or weights}
         with reading(self.path):
             row = next(self.db.query(_RELEASED, asked), None)
         return None if row is None else self._run(row)

@@ -74,9 +74,20 @@ def _text(path: Path) -> str:
         raise UsageError(f"cannot be read: {error.strerror}", path=path) from None
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML without dates: what looks like one is a text, as in a revision or a name."""
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in known if tag != "tag:yaml.org,2002:timestamp"]
+    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+
+
 def _parse(text: str, path: Path) -> tuple[dict[str, Any], Lines]:
     try:
-        node = yaml.compose(text, Loader=yaml.SafeLoader)
+        node = yaml.compose(text, Loader=_Loader)
+        content = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else None
         raise UsageError(f"not valid YAML: {error.problem}", path=path, line=line) from None
@@ -86,7 +97,6 @@ def _parse(text: str, path: Path) -> tuple[dict[str, Any], Lines]:
         raise UsageError("not a suite: the file holds no keys", path=path, line=1, remedy="begin with 'suite: NAME'")
     lines: Lines = {}
     _note_lines(node, (), lines, path)
-    content = yaml.safe_load(text)
     return content, lines
 
 

@@ -184,6 +184,8 @@ class Trainer(Stage):
             raise ValueError("a trainer has a name, or stages; add 'name: lora'")
         if self.stages is not None and own:
             raise ValueError(f"{own[0]!r} belongs to one of the stages; write it there")
+        if "choice_items" in self.model_fields_set and self.evaluate_every is None:
+            raise ValueError("choice_items is about evaluate_every; add that or leave it out")
         return self
 
 

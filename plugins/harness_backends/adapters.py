@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import ModelFailed
+from harness_backends.failures import first_line
 
 if TYPE_CHECKING:
     from peft import PeftConfig, PeftModel
@@ -26,6 +27,9 @@ WEIGHTS = "adapter_model.safetensors"
 
 _PROMPTS = ("PROMPT_TUNING", "PREFIX_TUNING", "P_TUNING")
 """The kinds of learned prompts that can be asked here."""
+
+_PREFIX = "base_model.model."
+"""What PEFT puts before the name of a weight."""
 
 _FROM_THE_BASE = ("pissa", "olora", "corda", "loftq", "lora_ga")
 """Ways of starting a LoRA that take a part out of the base weights; loading such an adapter takes it out again."""
@@ -153,7 +157,7 @@ class Adapters:
         return _Adapter(name, peft, virtual_tokens=int(learned_tokens.num_virtual_tokens))
 
     def _injected(self, folder: Path, config: PeftConfig, name: str) -> _Adapter:
-        before = [(weight, weight.detach().clone()) for weight in _may_change(self.base, config)]
+        before = [(weight, weight.detach().clone()) for weight in _may_change(self.base, config, folder)]
         try:
             peft = self._filled(folder, config, name)
             changed = [(weight, base) for weight, base in before if not weight.equal(base)]
@@ -209,12 +213,19 @@ class Adapters:
 
 def check(folder: Path) -> None:
     """Raise ``ModelFailed`` unless ``folder`` holds an adapter with safetensors weights."""
+    from safetensors import SafetensorError, safe_open
+
     if not (folder / "adapter_config.json").is_file():
         if (folder / "config.json").is_file():
             raise ModelFailed(f"{folder} holds a whole model, not an adapter; name it as the model instead")
         raise ModelFailed(f"{folder} is not an adapter folder: it has no adapter_config.json")
     if not (folder / WEIGHTS).is_file():
         raise ModelFailed(f"{folder} has no {WEIGHTS}; adapters are read from safetensors only, never from pickle")
+    try:
+        with safe_open(folder / WEIGHTS, framework="pt"):
+            pass  # its header says whether the file is whole
+    except (OSError, SafetensorError) as error:
+        raise ModelFailed(f"{folder / WEIGHTS} cannot be read: {first_line(error)}") from error
 
 
 def read_config(folder: Path, base: str) -> PeftConfig:
@@ -235,13 +246,24 @@ def misfit(base: str, folder: Path, reason: str) -> str:
     return f"the adapter {folder} was made for another base model than {base}: {why}"
 
 
-def _may_change(base: PreTrainedModel, config: PeftConfig) -> Iterator[Parameter]:
+def _may_change(base: PreTrainedModel, config: PeftConfig, folder: Path) -> Iterator[Parameter]:
     """The base model's own weights that loading such an adapter may write to."""
     start = str(getattr(config, "init_lora_weights", "")).lower()
     if start.startswith(_FROM_THE_BASE):
         yield from base.parameters()
-    elif _brings_biases(config):
-        yield from (weight for name, weight in base.named_parameters() if name.endswith("bias"))
+        return
+    brought, biases = _brought(folder), _brings_biases(config)
+    for name, weight in base.named_parameters(remove_duplicate=False):  # tied weights have two names
+        if (biases and name.endswith("bias")) or _PREFIX + name.replace(".base_layer.", ".") in brought:
+            yield weight
+
+
+def _brought(folder: Path) -> set[str]:
+    """The names in the adapter's file, where PEFT puts embeddings of the base model too."""
+    from safetensors import safe_open
+
+    with safe_open(folder / WEIGHTS, framework="pt") as file:
+        return {name.replace(".base_layer.", ".") for name in file.keys()}  # noqa: SIM118 - not a mapping
 
 
 def _brings_biases(config: PeftConfig) -> bool:

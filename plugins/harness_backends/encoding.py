@@ -98,7 +98,7 @@ class Encoder:
             tokens = self._encode(prompt) or [self.prefix]
         else:
             tokens = self._encode(self._templated(prompt), special=False)
-        return tokens[-max(room, 1) :]
+        return tokens[-room:]
 
     def rendered(self, prompt: Prompt) -> str:
         """The text of a prompt before it becomes tokens: raw text as it stands, messages through the chat template."""

@@ -13,9 +13,13 @@ def in_one_line(what: str) -> Iterator[None]:
     """What is raised inside for a broken model, a full disk or too little memory is ``ModelFailed`` with one line."""
     from safetensors import SafetensorError
 
+    expected = (OSError, ValueError, KeyError, RuntimeError, ImportError, MemoryError, SafetensorError)
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError, MemoryError, SafetensorError) as error:
+    except Exception as error:
+        # the tokenizers package raises Exception itself for a file that it cannot read; a class of its own is a fault
+        if type(error) is not Exception and not isinstance(error, expected):
+            raise
         raise ModelFailed(f"{what}: {first_line(error)}") from error
 
 

@@ -37,8 +37,11 @@ class Memory:
         """Free everything."""
         self._held.clear()
 
-    def before(self, grows_from: Sequence[int | None], parts: Tensor) -> dict[str, Any]:
-        """The arguments of a pass over ``parts``, padded on the right, in which row i grows from ``grows_from[i]``."""
+    def before(self, grows_from: Sequence[int | None], parts: Tensor, longest: int) -> dict[str, Any]:
+        """The arguments of a pass over ``parts``, padded on the right, in which row i grows from ``grows_from[i]``.
+
+        ``longest`` is the length of the longest row, its path counted.
+        """
         import torch
         from transformers import DynamicCache
 
@@ -49,7 +52,8 @@ class Memory:
         for number, (keys, values) in enumerate(past):
             cache.update(keys, values, number)
         mask = torch.cat([(columns < lengths).long(), torch.ones(parts.shape, dtype=torch.long)], dim=1)
-        positions = lengths + torch.arange(parts.shape[1])
+        # nobody looks at padding, but a model with a table of positions has none beyond its end
+        positions = (lengths + torch.arange(parts.shape[1])).clamp(max=longest - 1)
         return {
             "past_key_values": cache,
             "attention_mask": mask.to(parts.device),

@@ -52,10 +52,20 @@ def read_logits(
     tree = grown(rows) if share_heads else Tree((), (None,) * len(rows))
     work = _Passes(module, Memory(tree), parts.budget(rows, batch_size))
     for branches, leaves in parts.waves(rows, tree, work.budget):
-        for level in parts.depths(tree, branches):
-            work.over([parts.branch(rows, tree, number) for number in level], work.grow)
-        work.over([parts.leaf(rows, tree, number) for number in leaves], lambda batch: read(work.logits(batch)))
+        is_read = True
+        try:
+            for level in parts.depths(tree, branches):
+                work.over([parts.branch(rows, tree, number) for number in level], work.grow)
+            work.over([parts.leaf(rows, tree, number) for number in leaves], lambda batch: read(work.logits(batch)))
+        except _NoRoomError:
+            if not branches:
+                raise
+            is_read = False
         work.memory.forget()
+        if not is_read:  # what was held left no room: these rows whole, out here where the error holds no pass
+            _free()
+            whole = [Part(number, None, 0, rows[number].tokens, rows[number].needed) for number in leaves]
+            work.over(whole, lambda batch: read(work.logits(batch)))
 
 
 def last_logits(
@@ -84,7 +94,8 @@ def why_plain(module: PreTrainedModel) -> str | None:
         return "the model takes no positions or cache from outside"
     spans = ((0, 68), (0, 71), (0, 40), (100, 141), (100, 148))
     rows = [Row((*_probe(module, 0, 24), *_probe(module, *span)), 2) for span in spans]
-    if stacked(module(input_ids=_padded([rows[0].tokens], module), use_cache=True).past_key_values) is None:
+    output = module(input_ids=_padded([rows[0].tokens], module), use_cache=True)
+    if stacked(getattr(output, "past_key_values", None)) is None:
         return "the model's cache cannot be cut"
     apart, shared = (last_logits(module, rows, batch_size=4, share_heads=share) for share in (False, True))
     rounding = 1e-4 if module.dtype == torch.float32 else 0.05
@@ -93,9 +104,30 @@ def why_plain(module: PreTrainedModel) -> str | None:
     return None
 
 
+def bears_padding(module: PreTrainedModel) -> bool:
+    """Whether a row that is padded on the left and masked there is answered as by itself; tried on a few tokens."""
+    import torch
+
+    short, long = _probe(module, 0, 24), _probe(module, 100, 160)
+    gap, padding = len(long) - len(short), module.generation_config.pad_token_id
+    ids = torch.tensor([[*[padding] * gap, *short], [*long]], device=module.device)
+    mask = torch.ones_like(ids)
+    mask[0, :gap] = 0
+    whole: Any = module  # generate comes from a mixin that the declared class does not show
+    asked = {"max_new_tokens": 1, "do_sample": False, "output_logits": True, "return_dict_in_generate": True}
+    together = whole.generate(input_ids=ids, attention_mask=mask, **asked).logits[0][0].float()
+    alone = whole.generate(input_ids=ids[:1, gap:], attention_mask=mask[:1, gap:], **asked).logits[0][0].float()
+    rounding = 1e-4 if module.dtype == torch.float32 else 0.05
+    return bool((together - alone).abs().max() <= rounding * alone.abs().max())
+
+
 def probe_logits(module: PreTrainedModel) -> Tensor:
     """The logits that tell one model from another: after each of a few fixed tokens."""
     return last_logits(module, [Row(_probe(module, 0, 16), 16)], batch_size=1, share_heads=False)[0]
+
+
+class _NoRoomError(ModelFailed):
+    """Memory is too little for a single part."""
 
 
 @dataclass
@@ -122,7 +154,7 @@ class _Passes:
                 raise
             if len(batch) == 1:
                 length = batch[0].before + len(batch[0].tokens)
-                raise ModelFailed(f"too little memory for one text of {length} tokens; use a smaller model") from error
+                raise _NoRoomError(f"too little memory for one text of {length} tokens; use a smaller model") from error
             longest = max(part.before for part in batch) + len(batch[0].tokens)
             self.budget = len(batch) * longest // 2
         else:
@@ -157,7 +189,8 @@ class _Passes:
         ids = _padded([part.tokens for part in batch], self.module)
         if batch[0].grows_from is None:
             return self.module(input_ids=ids, **{"use_cache": False, **inputs})
-        past = self.memory.before([part.grows_from for part in batch], ids)
+        longest = max(part.before + len(part.tokens) for part in batch)
+        past = self.memory.before([part.grows_from for part in batch], ids, longest)
         return self.module(input_ids=ids, **{**past, **inputs})
 
 
@@ -167,7 +200,7 @@ def is_out_of_memory(error: BaseException) -> bool:
 
     if isinstance(error, (torch.OutOfMemoryError, MemoryError)):
         return True
-    return "can't allocate memory" in str(error) or "not enough memory" in str(error)
+    return any(sign in str(error) for sign in ("out of memory", "can't allocate memory", "not enough memory"))
 
 
 def _free() -> None:

@@ -79,11 +79,13 @@ class Ending:
         if not stops:
             return False
         # a token may be a single byte, and the first ones of a tail may be half a letter
-        tail = self._decoded(answer[-max(len(stop.encode()) for stop in stops) - 8 :])
+        # special tokens are text here, as for lm-eval: "<|im_end|>" may be a stop and not the model's own end
+        tail = self._decoded(answer[-max(len(stop.encode()) for stop in stops) - 8 :], skip_special=False)
         return any(stop in tail for stop in stops)
 
-    def _decoded(self, tokens: Sequence[int]) -> str:
-        return str(self.tokenizer.decode(list(tokens), skip_special_tokens=True, clean_up_tokenization_spaces=False))
+    def _decoded(self, tokens: Sequence[int], *, skip_special: bool = True) -> str:
+        text = self.tokenizer.decode(list(tokens), skip_special_tokens=skip_special, clean_up_tokenization_spaces=False)
+        return str(text)
 
 
 class EndsRows(StoppingCriteria):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from harness import Generation, GenerationSettings, LogLikelihood, Model, ModelFacts, Prompt
+from harness import Generation, GenerationSettings, LogLikelihood, Model, ModelFacts, ModelFailed, Prompt
 from harness_backends.answers import Writer
 from harness_backends.encoding import Encoder
 from harness_backends.likelihoods import log_likelihoods
@@ -55,11 +55,18 @@ class TransformersModel:
             return []
         encoder = self._encoder
         room = encoder.max_length - settings.max_new_tokens
+        if room < 1:
+            raise ModelFailed(
+                f"max_new_tokens {settings.max_new_tokens} leaves no room for a prompt: the model can look at "
+                f"{encoder.max_length:,} tokens together"
+            )
         tokens = [encoder.prompt(prompt, room=room) for prompt in prompts]
         self._prove(tokens)
         with torch.inference_mode():
             module = self.weights.module(self.adapter)
             head = self._head if self._shares_heads else None
+            if not self.weights.may_pad:  # such models have faults in rows of like length too, as Rwkv in Transformers
+                settings = replace(settings, batch_size=1)
             writer = Writer(module, encoder, self.weights.ends, settings, head, may_pad=not self._learnt_a_prompt)
             return writer.write(tokens, sample_ids)
 

@@ -16,7 +16,7 @@ from harness_backends.adapters import Adapters, misfit
 from harness_backends.encoding import Encoder, longest_input
 from harness_backends.failures import in_one_line
 from harness_backends.folders import configuration_files, quantisation, tokenizer_files, weight_files
-from harness_backends.passes import probe_logits, why_plain
+from harness_backends.passes import bears_padding, probe_logits, why_plain
 from harness_backends.quiet import without_bars
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class Weights:
     parameters: int
     why_plain: str | None
     """Why beginnings that texts share are computed again for each; ``None`` where they are computed once."""
+    may_pad: bool
+    """Whether prompts may be answered together, padded to one length; else each is answered by itself."""
     _adapters: Adapters | None = field(default=None, repr=False)
 
     @classmethod
@@ -69,7 +71,8 @@ class Weights:
         parameters = module.num_parameters()  # of packed weights it knows how many they stand for
         with torch.inference_mode():
             reason = why_plain(module) if share_heads else "share_heads is off"
-        return cls(ref, folder, module, encoder, ends, parameters, reason)
+            may_pad = reason is None or bears_padding(module)
+        return cls(ref, folder, module, encoder, ends, parameters, reason, may_pad)
 
     @property
     def share_heads(self) -> bool:

@@ -40,7 +40,7 @@ class Means:
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class MethodChoice:
     """What was chosen, and the reasons as clauses of a sentence."""
 
     method: Chosen
@@ -49,7 +49,7 @@ class Choice:
     reasons: tuple[str, ...]
 
 
-def choose(means: Means) -> Choice:
+def choose(means: Means) -> MethodChoice:
     """The first of these that holds; the same means give the same choice.
 
     =======  =======================================================================================
@@ -64,7 +64,7 @@ def choose(means: Means) -> Choice:
     """
     _, r, epochs = _size(means.rows)
     if "lora" not in means.needs:
-        return Choice("lora", r, epochs, ("what this model takes of the memory cannot be estimated",))
+        return MethodChoice("lora", r, epochs, ("what this model takes of the memory cannot be estimated",))
     against_full = _against_full(means)
     method: Chosen
     if against_full is None:
@@ -78,7 +78,7 @@ def choose(means: Means) -> Choice:
     reasons.append(f"about {gigabytes(means.needs[method])} GB of {gigabytes(means.free)} GB free")
     if method != "full" and "full" in means.needs:
         reasons.append(f"full would take {gigabytes(means.needs['full'])} GB")
-    return Choice(method, r, epochs, tuple(reasons))
+    return MethodChoice(method, r, epochs, tuple(reasons))
 
 
 def _against_full(means: Means) -> str | None:
@@ -121,7 +121,7 @@ class Auto(Common):
         checkpoint = self.method(choice).train(job, report)
         return replace(checkpoint, facts={**checkpoint.facts, "method": choice.method})
 
-    def _settled(self, job: TrainJob) -> Choice:
+    def _settled(self, job: TrainJob) -> MethodChoice:
         """What there is now says, save for a training that was cut off: it goes on as it began."""
         from harness_trainers import saved
 
@@ -129,7 +129,7 @@ class Auto(Common):
         before = next((name for name in METHODS if cut_off and name == cut_off.method), choice.method)
         return replace(choice, method=before)
 
-    def method(self, choice: Choice) -> Common:
+    def method(self, choice: MethodChoice) -> Common:
         """The chosen method with these options."""
         epochs = self.num_train_epochs or choice.num_train_epochs
         if choice.method == "full":
@@ -147,7 +147,8 @@ class Auto(Common):
         for method in methods:
             with contextlib.suppress(CannotEstimate):
                 needs[method.name] = estimate(method, job).training
-        return Means(rows, parameters(job), available(job), needs)
+        # a model that cannot be estimated may not be built without numbers either
+        return Means(rows, parameters(job) if needs else 0, available(job), needs)
 
     def _as(self, method: type[Common], **more: float) -> Common:
         """``method`` with the options that it shares with this one, and what was said of them."""

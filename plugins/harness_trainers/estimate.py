@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -114,7 +115,7 @@ def estimate(
 def check_fits(options: Common, job: TrainJob, report: Report, *, longest: int | None = None) -> None:
     """Report what the training will take of what there is; ``UsageError`` with remedies when that is too much.
 
-    A model that cannot be rehearsed is reported as such and goes on.
+    A model that cannot be rehearsed is reported as such and goes on, and so does one that FSDP or DeepSpeed spreads.
     """
     try:
         found = estimate(options, job, longest=longest)
@@ -124,12 +125,17 @@ def check_fits(options: Common, job: TrainJob, report: Report, *, longest: int |
     free = available(job)
     tight = " (tight)" if _TIGHT * free < found.training <= free else ""
     report(_said(f"memory: {_told(found, job)} of {gigabytes(free + _held(found, job))} GB{tight}"))
-    if found.training > free:
+    if found.training > free and not _is_spread():
         raise UsageError(
             f"trainer {options.name!r}: a step takes about {gigabytes(found.training)} GB of memory and "
             f"{gigabytes(free)} GB are free",
             remedy=_remedies(options, job, found, free, longest),
         )
+
+
+def _is_spread() -> bool:
+    """Whether what the estimate counts whole is spread over processes, or into the machine's memory."""
+    return any(os.environ.get(f"ACCELERATE_USE_{name}", "").lower() == "true" for name in ("FSDP", "DEEPSPEED"))
 
 
 def _told(found: MemoryEstimate, job: TrainJob) -> str:

@@ -43,7 +43,7 @@ def measure(options: Common, job: TrainJob, shape: Shape) -> Parts:
         None if chosen.autocast == "no" else getattr(torch, chosen.autocast),
         checkpoints(options, device),
         options.gradient_accumulation_steps > 1,
-        is_lean=device == "cpu" and not (options.packing or options.learns_a_prompt),
+        is_lean=device == "cpu" and _told("WORLD_SIZE", 1) == 1 and not (options.packing or options.learns_a_prompt),
     )
     model, peak = rehearse(lambda: _model(options, job, chosen), shape, setup)
     trained = [each for each in model.parameters() if each.requires_grad]
@@ -78,9 +78,16 @@ def free_bytes(device: str) -> int:
     """What can still be taken: of the GPU with what torch holds there unused, or of the machine and its container."""
     if device == "cuda":
         # the first call makes the context, which must not count as free
-        free, _ = torch.cuda.mem_get_info()
-        return int(free) + torch.cuda.memory_reserved() - torch.cuda.memory_allocated()
-    return min([int(psutil.virtual_memory().available), *_left_in_the_container()])
+        own = _told("LOCAL_RANK", 0)
+        free, _ = torch.cuda.mem_get_info(own)
+        return int(free) + torch.cuda.memory_reserved(own) - torch.cuda.memory_allocated(own)
+    # processes that train together on one machine share what it has
+    return min([int(psutil.virtual_memory().available), *_left_in_the_container()]) // _told("LOCAL_WORLD_SIZE", 1)
+
+
+def _told(name: str, otherwise: int) -> int:
+    """What the launcher says of this process among those that train together."""
+    return int(os.environ.get(name, otherwise))
 
 
 def overhead(device: str) -> int:

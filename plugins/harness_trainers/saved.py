@@ -85,6 +85,13 @@ def drop_all_but(parent: Path, steps: Iterable[int]) -> None:
             shutil.rmtree(folder)
 
 
+def remove(parent: Path) -> None:
+    """Remove all states; where that is cut off, none of what is left counts as whole."""
+    for seal_of_one in parent.glob(f"{_PREFIX}*/{_SEAL}"):
+        seal_of_one.unlink()
+    shutil.rmtree(parent)
+
+
 def publish(state: Path, target: Path, writes: Writes) -> None:
     """Put the adapter or the model of a saved state into ``target``, without what only the training needs."""
     target.mkdir(parents=True, exist_ok=True)

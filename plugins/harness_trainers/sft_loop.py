@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-import shutil
 import time
 from collections.abc import Collection
 from pathlib import Path
@@ -122,6 +121,11 @@ class SupervisedTrainer(SFTTrainer):
         shares = not (model.training and (self.args.neftune_noise_alpha or self.args.gradient_checkpointing))
         return completion_loss(model, inputs, kwargs.get("num_items_in_batch"), shares=shares)
 
+    def evaluate(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the library's
+        """The same; the random number that a loader draws as it begins is not taken from the training's."""
+        with torch.random.fork_rng(devices=[]):
+            return super().evaluate(*args, **kwargs)
+
     def _get_train_sampler(self, train_dataset: Any = None) -> LengthGrouped:  # noqa: ANN401 - the library's
         data: Any = train_dataset or self.train_dataset
         at_once = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
@@ -207,7 +211,7 @@ def _result(trainer: Any, options: Common, job: TrainJob, seconds: float) -> Che
     )
     trainer.accelerator.wait_for_everyone()
     if trainer.is_world_process_zero():
-        shutil.rmtree(_states(job))
+        saved.remove(_states(job))
     return found
 
 

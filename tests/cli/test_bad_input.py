@@ -141,6 +141,16 @@ CASES = [
         suite("  r: 4", "  r: four"),
         r"suite.yaml:\d+: trainer 'lora': r: .*not 'four'",
     ),
+    Case(
+        "a trainer option that looks like a date and is none",
+        suite("  r: 4", "  note: 2024-02-30"),
+        r"suite.yaml:\d+: trainer 'lora' has no option 'note'",
+    ),
+    Case(
+        "items to choose by where nothing is chosen",
+        suite("  r: 4", "  choice_items: 6"),
+        r"suite.yaml:\d+: .*choice_items is about evaluate_every; add that or leave it out",
+    ),
     Case("a trainer option out of range", suite("1.0e-2", "-1"), r"suite.yaml:\d+: trainer 'lora': .*learning_rate"),
     Case(
         "an unknown benchmark",
@@ -153,6 +163,12 @@ CASES = [
         r"suite.yaml:\d+: benchmark 'mmlu' has no option 'num_fewshots'; did you mean 'num_fewshot'\?",
     ),
     Case(
+        "an unknown benchmark that a flag is about",
+        suite("gates:", "benchmarks: [mmlo]\ngates:"),
+        r"suite.yaml:\d+: unknown benchmark 'mmlo'; did you mean 'mmlu'\?",
+        ("check", "suite.yaml", "--num-fewshot", "2"),
+    ),
+    Case(
         "an unknown backend",
         suite("  dtype: float32", "  backend: transformer"),
         r"suite.yaml:5: unknown backend 'transformer'; did you mean 'transformers'\?",
@@ -160,6 +176,8 @@ CASES = [
     Case("no such suite", nothing, r"none.yaml: no such suite file", ("check", "none.yaml")),
     Case("a folder for a suite", nothing, r"model: a folder, not a suite file", ("check", "model")),
     Case("broken YAML", suite("suite: tiny", "suite: [tiny"), r"suite.yaml:\d+: not valid YAML"),
+    Case("a template's blank", suite("suite: tiny", "suite: {{ name }}"), r"suite.yaml:1: not valid YAML"),
+    Case("another program's tag", suite("suite: tiny", "suite: !env NAME"), r"suite.yaml:1: not valid YAML"),
     Case(
         "a key twice",
         suite("seed: 3", "suite: again"),
@@ -263,6 +281,18 @@ CASES = [
     Case("a model folder that is none", empty_model, r"suite.yaml:4: .*config.json"),
     Case("pickled weights", only_pickle, r"suite.yaml:4: .*pickle.*safe_serialization"),
     Case("a flag out of range", nothing, r"--limit", ("run", "suite.yaml", "--limit", "0")),
+    Case(
+        "a picture in a folder that is not there",
+        nothing,
+        r"'--svg': there is no folder 'none'",
+        ("run", "suite.yaml", "--svg", "none/v.svg"),
+    ),
+    Case(
+        "a folder for a picture",
+        nothing,
+        r"'--svg': File 'model' is a directory",
+        ("run", "suite.yaml", "--svg", "model"),
+    ),
     Case(
         "an adapter that is none",
         nothing,

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from harness.data import formats
+from harness.errors import UsageError
 from harness.values import Message
 
 QUESTION = (Message("user", "What colour is the sky?"),)
@@ -76,3 +77,17 @@ def test_what_is_written_for_a_trainer_reads_back_the_same(tmp_path: Path) -> No
     formats.write(rows, tmp_path / "out.jsonl")
     _, again = formats.read("train", tmp_path / "out.jsonl")
     assert again[0].messages == rows[0].messages
+
+
+@pytest.mark.parametrize("row", [*SHAPES.values(), {"text": "Blue."}])
+def test_half_a_character_is_refused_with_its_line_and_a_whole_one_read(row: dict[str, Any], tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    whole, half = (json.dumps(row).replace("Blue.", escape) for escape in (r"Blue \ud83d\udc99", r"Blue \ud83d"))
+    path.write_text(f"{whole}\n", encoding="ascii")
+    [read] = formats.read("train", path)[1]
+    assert (read.text or read.messages[-1].content) == "Blue 💙"
+    path.write_text(f"{whole}\n{half}\n", encoding="ascii")
+    with pytest.raises(UsageError) as refused:
+        formats.read("train", path)
+    assert str(refused.value).startswith(f"{path}:2: ")
+    assert r"holds half a character (\ud83d)" in str(refused.value)

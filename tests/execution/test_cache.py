@@ -216,6 +216,7 @@ def test_one_byte_of_an_adapter_is_asked_anew(project: Project, asked: Asked, ch
     ("old", "new", "again"),
     [
         ("dtype: float32", "dtype: bfloat16", ITEMS),
+        ("dtype: float32", "dtype: float32, trust_remote_code: true", ITEMS),
         ("batch_size: 2", "batch_size: 3", ITEMS),
         ("max_new_tokens: 3", "max_new_tokens: 4", COLOURS),
         ("max_new_tokens: 3", "max_new_tokens: 3, stop: [a]", COLOURS),
@@ -438,38 +439,45 @@ BACKEND = Planned(Ref("transformers"), Transformers(), Origin("finetune-harness"
 OF_NO_MATTER = {"name", "folder", "parameters"}
 
 
+def computes(
+    facts: ModelFacts = FACTS, backend: Planned = BACKEND, adapter: str | None = None, *, trusted: bool = False
+) -> str:
+    return what_computes(backend, facts, adapter, trusted=trusted)
+
+
 @pytest.mark.parametrize("fact", [each.name for each in dataclasses.fields(ModelFacts)])
 def test_every_fact_of_the_model_but_its_names_makes_another_request(fact: str) -> None:
     value = getattr(FACTS, fact)
     changed = replace(FACTS, **{fact: value + 1 if isinstance(value, int) else f"other {value}"})
-    same = what_computes(BACKEND, changed, None) == what_computes(BACKEND, FACTS, None)
-    assert same == (fact in OF_NO_MATTER)
+    assert (computes(changed) == computes()) == (fact in OF_NO_MATTER)
 
 
 def test_the_kind_of_device_matters_and_its_number_does_not() -> None:
-    first, second, cpu = (
-        what_computes(BACKEND, replace(FACTS, device=device), None) for device in ("cuda:0", "cuda:1", "cpu")
-    )
+    first, second, cpu = (computes(replace(FACTS, device=device)) for device in ("cuda:0", "cuda:1", "cpu"))
     assert first == second != cpu
 
 
 def test_the_adapter_the_backend_its_options_its_code_and_its_packages_matter(monkeypatch: pytest.MonkeyPatch) -> None:
-    known = what_computes(BACKEND, FACTS, None)
+    known = computes()
     others = [
-        what_computes(BACKEND, FACTS, "a"),
-        what_computes(replace(BACKEND, instance=Transformers(share_heads=False)), FACTS, None),
-        what_computes(replace(BACKEND, origin=Origin("finetune-harness", "0.2.0", "backends")), FACTS, None),
+        computes(adapter="a"),
+        computes(backend=replace(BACKEND, instance=Transformers(share_heads=False))),
+        computes(backend=replace(BACKEND, origin=Origin("finetune-harness", "0.2.0", "backends"))),
     ]
     with monkeypatch.context() as patched:
         patched.setattr("importlib.metadata.version", lambda name: "9" if name == "torch" else "1")
-        others.append(what_computes(BACKEND, FACTS, None))
+        others.append(computes())
     with monkeypatch.context() as patched:
         patched.setattr(cache, "file_sha256", lambda file: "edited" if file.name == "answers.py" else "as it was")
-        others.append(what_computes(BACKEND, FACTS, None))
+        others.append(computes())
         patched.setattr(cache, "file_sha256", lambda file: "as it was")
-        others.append(what_computes(BACKEND, FACTS, None))
+        others.append(computes())
     assert len({known, *others}) == 1 + len(others)
-    assert what_computes(BACKEND, FACTS, None) == known
+    assert computes() == known
+
+
+def test_whether_a_model_folders_own_code_may_compute_matters() -> None:
+    assert computes(trusted=True) != computes(trusted=False)
 
 
 class Echo:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from harness import plan
 from harness.catalog import Catalog
 from harness.execution.benchmarks import _apart
-from harness.execution.choosing import Choice
+from harness.execution.choosing import CheckpointChoice
 from harness.execution.repetition import compare
 from harness.host import Host
 from harness.suite.load import load
@@ -38,9 +38,9 @@ def sample(number: int, stratum: str | None = None) -> Sample:
 
 
 @pytest.fixture
-def choice(project: Project) -> Choice:
+def choice(project: Project) -> CheckpointChoice:
     made = plan.make(load(project.write_suite(SUITE)), Catalog.build(Host.load()))
-    return Choice.among(made, {"canary": [sample(n) for n in range(6)]})
+    return CheckpointChoice.among(made, {"canary": [sample(n) for n in range(6)]})
 
 
 def run(arm: str, gain: float | None, canary: float | None) -> Run:
@@ -56,7 +56,7 @@ def run(arm: str, gain: float | None, canary: float | None) -> Run:
     return Run(f"e-1/{arm}", "e-1", "tiny", "d", arm, 0, "finished", "", None, environment, {}, estimates=estimates)
 
 
-def chosen(choice: Choice, *steps: tuple[int, float | None, float | None]) -> tuple[int, str]:
+def chosen(choice: CheckpointChoice, *steps: tuple[int, float | None, float | None]) -> tuple[int, str]:
     runs = {step: run(f"tuned@{step}", gain, canary) for step, gain, canary in steps}
     judged, rule = choice.judge(run("base@choice", 0.0, 0.8), runs)
     assert [each.step for each in judged] == sorted(runs)
@@ -64,7 +64,7 @@ def chosen(choice: Choice, *steps: tuple[int, float | None, float | None]) -> tu
     return best, rule
 
 
-def test_the_checkpoints_are_asked_validation_items_and_spare_ones(choice: Choice) -> None:
+def test_the_checkpoints_are_asked_validation_items_and_spare_ones(choice: CheckpointChoice) -> None:
     colours, canary = choice.plan.tasks
     assert (colours.name, len(colours.samples), colours.source) == ("colours@choice", 6, "data.validation")
     assert all("check item" in each.prompt[0].content for each in colours.samples)  # type: ignore[union-attr]
@@ -72,24 +72,24 @@ def test_the_checkpoints_are_asked_validation_items_and_spare_ones(choice: Choic
     assert choice.plan.benchmarks == ()
 
 
-def test_the_best_of_those_within_the_gates_is_chosen(choice: Choice) -> None:
+def test_the_best_of_those_within_the_gates_is_chosen(choice: CheckpointChoice) -> None:
     best, rule = chosen(choice, (10, 0.5, 0.8), (20, 0.7, 0.71), (30, 0.9, 0.5))
     assert best == 20, "30 is better at the job and has forgotten too much"
     assert "6 validation items" in rule
     assert "6 other items of canary" in rule
 
 
-def test_of_equals_the_earliest_is_chosen(choice: Choice) -> None:
+def test_of_equals_the_earliest_is_chosen(choice: CheckpointChoice) -> None:
     assert chosen(choice, (10, 0.7, 0.8), (20, 0.7, 0.8))[0] == 10
 
 
-def test_where_all_have_forgotten_too_much_the_one_that_lost_least_is_chosen(choice: Choice) -> None:
+def test_where_all_have_forgotten_too_much_the_one_that_lost_least_is_chosen(choice: CheckpointChoice) -> None:
     best, rule = chosen(choice, (10, 0.9, 0.1), (20, 0.2, 0.4))
     assert best == 20
     assert rule.endswith("loses least")
 
 
-def test_a_checkpoint_that_was_not_measured_is_never_better(choice: Choice) -> None:
+def test_a_checkpoint_that_was_not_measured_is_never_better(choice: CheckpointChoice) -> None:
     assert chosen(choice, (10, None, 0.8), (20, 0.1, 0.8))[0] == 20
     assert chosen(choice, (10, 0.9, None), (20, 0.1, 0.8))[0] == 20
 

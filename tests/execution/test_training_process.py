@@ -16,11 +16,11 @@ import pytest
 from harness import Progress, TrainingFailed, TrainJob, UsageError
 from harness.errors import OutOfMemory
 from harness.execution import wire
-from harness.execution.train import train
+from harness.execution.train import _one_gpu, _was_killed, train
 from harness.values import Checkpoint, Kept, Launch, ModelRef, Ref
 
 TRAINERS = '''
-import os, signal, time
+import json, os, signal, time
 from dataclasses import dataclass
 from pathlib import Path
 from harness import Checkpoint, Progress, UsageError, hookimpl
@@ -40,13 +40,20 @@ class Fake:
 
     def train(self, job, report):
         print("the trainer speaks", flush=True)
-        if self.behaviour == "together":
+        if self.behaviour == "shows what it sees":
+            shown = {name: os.environ.get(name) for name in ("CUDA_VISIBLE_DEVICES", "ACCELERATE_MIXED_PRECISION")}
+            report(Progress(0, 1, 0.0, message=json.dumps(shown)))
+        if self.behaviour in ("together", "one is killed", "one raises"):
             import torch.distributed
             torch.distributed.init_process_group("gloo")
             together = torch.ones(1)
             torch.distributed.all_reduce(together)
             report(Progress(1, 1, 1.0, message=f"{int(together)} processes"))
             if torch.distributed.get_rank() == 1:
+                if self.behaviour == "one is killed":
+                    os.kill(os.getpid(), signal.SIGKILL)
+                if self.behaviour == "one raises":
+                    raise RuntimeError("the optimiser fell over\\nand more")
                 Path(job.output, "pid").write_text(str(os.getpid()))
             torch.distributed.barrier()
             return Checkpoint(job.output, "adapter", 1, "ab" * 32, None, None, 1.0)
@@ -100,9 +107,16 @@ def behaving(job: TrainJob, behaviour: str) -> TrainJob:
     return replace(job, trainer=Ref("fake", {"behaviour": behaviour}))
 
 
-def failure(job: TrainJob, behaviour: str, log: Path, kind: type[TrainingFailed] = TrainingFailed) -> str:
+def failure(
+    job: TrainJob,
+    behaviour: str,
+    log: Path,
+    kind: type[TrainingFailed] = TrainingFailed,
+    launch: Launch | None = None,
+) -> str:
     with pytest.raises(kind) as caught:
-        train(behaving(job, behaviour), on_progress=lambda progress: None, log=log)
+        train(behaving(job, behaviour), on_progress=lambda progress: None, log=log, launch=launch)
+    assert caught.type is kind
     message = str(caught.value)
     assert "\n" not in message
     assert str(log) in message
@@ -143,8 +157,10 @@ def test_a_trainer_that_raises_is_one_line_and_the_whole_of_it_is_in_the_log(job
     assert "Traceback" in log.read_text()
 
 
-def test_a_killed_trainer_is_named_with_its_signal(job: TrainJob, tmp_path: Path) -> None:
-    assert "killed by SIGKILL" in failure(job, "killed", tmp_path / "training.log")
+def test_a_killed_trainer_is_named_with_its_signal_which_may_mean_too_little_memory(
+    job: TrainJob, tmp_path: Path
+) -> None:
+    assert "killed by SIGKILL" in failure(job, "killed", tmp_path / "training.log", OutOfMemory)
 
 
 def test_a_trainer_without_memory_says_what_needs_less(job: TrainJob, tmp_path: Path) -> None:
@@ -172,6 +188,94 @@ def test_several_processes_train_together_and_one_of_them_tells(job: TrainJob, t
     assert checkpoint.step == 1
     assert gone(int((job.output / "pid").read_text()))
     assert log.read_text().count("the trainer speaks") == 2
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "kind", "said"),
+    [
+        ("one is killed", OutOfMemory, "the training process was killed by SIGKILL"),
+        ("one raises", TrainingFailed, "RuntimeError: the optimiser fell over; see "),
+    ],
+)
+def test_what_befell_one_of_several_processes_is_told_and_not_how_the_others_missed_it(
+    job: TrainJob, tmp_path: Path, behaviour: str, kind: type[TrainingFailed], said: str
+) -> None:
+    launch = Launch(num_processes=2)
+    assert failure(job, behaviour, tmp_path / "training.log", kind, launch).startswith(said)
+
+
+def test_a_process_that_the_launcher_kills_itself_has_not_run_out_of_memory(tmp_path: Path) -> None:
+    log = tmp_path / "training.log"
+    ended = "  exitcode  : 1 (pid: 41)\n  exitcode  : -9 (pid: 42) (SIGKILL)\n"
+    log.write_text(ended)
+    assert _was_killed(1, log)
+    hung = "Unable to shutdown process 42 via Signals.SIGTERM, forcefully exiting via Signals.SIGKILL\n"
+    log.write_text(hung + ended)
+    assert not _was_killed(1, log)
+
+
+def test_a_launcher_of_a_single_process_says_in_its_own_words_that_it_was_killed(tmp_path: Path) -> None:
+    log = tmp_path / "training.log"
+    for number, is_one_of_memory in ((signal.SIGKILL, True), (signal.SIGTERM, False)):
+        log.write_text(f"{subprocess.CalledProcessError(-number, ['python', '-m', 'trainer'])}\n")
+        assert _was_killed(1, log) == is_one_of_memory
+
+
+def shown(job: TrainJob, device: str, log: Path, launch: Launch | None = None) -> dict[str, str | None]:
+    """What a training on this device sees of the environment."""
+    told: list[Progress] = []
+    there = replace(behaving(job, "shows what it sees"), model=ModelRef("model", device=device))
+    train(there, on_progress=told.append, log=log, launch=launch)
+    assert told[0].message is not None
+    seen: dict[str, str | None] = json.loads(told[0].message)
+    return seen
+
+
+def is_visible(monkeypatch: pytest.MonkeyPatch, gpus: str | None) -> None:
+    if gpus is None:
+        monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    else:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", gpus)
+
+
+@pytest.mark.parametrize(
+    ("device", "gpus", "one"),
+    [
+        ("cuda:1", None, "1"),
+        ("cuda:1", "5,3", "3"),
+        ("cuda", "GPU-7d1f,GPU-03ab", "GPU-7d1f"),
+        ("auto", None, "0"),
+        ("auto", "", ""),
+        ("cpu", "5,3", "5,3"),
+        ("cpu", None, None),
+        ("cuda:2", "5,3", "5,3"),
+    ],
+)
+def test_a_process_that_trains_alone_is_to_see_the_one_gpu_of_its_suite(
+    monkeypatch: pytest.MonkeyPatch, device: str, gpus: str | None, one: str | None
+) -> None:
+    is_visible(monkeypatch, gpus)
+    assert {**os.environ, **_one_gpu(device)}.get("CUDA_VISIBLE_DEVICES") == one
+
+
+def test_a_process_that_trains_alone_sees_that_gpu(
+    job: TrainJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_visible(monkeypatch, "5,3")
+    assert shown(job, "cuda:1", tmp_path / "training.log")["CUDA_VISIBLE_DEVICES"] == "3"
+    assert os.environ["CUDA_VISIBLE_DEVICES"] == "5,3"
+
+
+def test_the_file_of_a_launch_holds_for_a_single_process_too(
+    job: TrainJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    is_visible(monkeypatch, "5,3")
+    config = tmp_path / "launch.yaml"
+    config.write_text(
+        "compute_environment: LOCAL_MACHINE\ndistributed_type: 'NO'\nmixed_precision: bf16\nnum_processes: 1\n"
+    )
+    seen = shown(job, "cuda:1", tmp_path / "training.log", Launch(1, config))
+    assert seen == {"ACCELERATE_MIXED_PRECISION": "bf16", "CUDA_VISIBLE_DEVICES": "3"}
 
 
 def test_an_interrupt_here_ends_the_process_there(job: TrainJob, tmp_path: Path) -> None:

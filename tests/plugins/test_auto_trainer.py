@@ -13,7 +13,7 @@ from harness.catalog import Catalog
 from harness.host import Host
 from harness.testing.tiny import tiny_llama
 from harness.values import Ref
-from harness_trainers.auto import FULL_UP_TO_PARAMETERS, Auto, Choice, Means, choose
+from harness_trainers.auto import FULL_UP_TO_PARAMETERS, Auto, Means, MethodChoice, choose
 from harness_trainers.methods import Full, Lora, Qlora
 
 GB = 10**9
@@ -68,13 +68,13 @@ def test_the_reasons_name_rows_and_numbers() -> None:
 
 def test_the_chosen_method_has_the_options_that_were_said_and_else_its_own() -> None:
     auto = Auto(max_length=512, per_device_train_batch_size=2, warmup_ratio=0.1)
-    full, lora, qlora = (auto.method(Choice(name, 16, 3.0, ())) for name in ("full", "lora", "qlora"))
+    full, lora, qlora = (auto.method(MethodChoice(name, 16, 3.0, ())) for name in ("full", "lora", "qlora"))
     assert full == Full(max_length=512, per_device_train_batch_size=2, warmup_ratio=0.1, num_train_epochs=3.0)
     assert lora == Lora(
         max_length=512, per_device_train_batch_size=2, warmup_ratio=0.1, num_train_epochs=3.0, r=16, lora_alpha=32
     )
     assert isinstance(qlora, Qlora)
-    said = Auto(learning_rate=1e-3, num_train_epochs=7, r=4).method(Choice("lora", 16, 3.0, ()))
+    said = Auto(learning_rate=1e-3, num_train_epochs=7, r=4).method(MethodChoice("lora", 16, 3.0, ()))
     assert said == Lora(learning_rate=1e-3, num_train_epochs=7, r=4, lora_alpha=8)
 
 
@@ -116,6 +116,22 @@ def test_it_trains_what_it_chose_and_says_so_first(job: TrainJob) -> None:
     assert first is not None
     assert first.startswith("lora: 8 rows are few for full fine-tuning; about ")
     assert "full would take" in first
+
+
+def test_a_model_that_cannot_be_built_without_numbers_is_trained_as_lora(
+    job: TrainJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def wants_numbers(*of_it: object) -> None:
+        raise RuntimeError("this model wants numbers")
+
+    monkeypatch.setattr("harness_trainers.footprint._of_config", wants_numbers)
+    reports: list[Progress] = []
+    checkpoint = Auto(max_steps=1, per_device_train_batch_size=4).train(job, reports.append)
+    assert (checkpoint.facts["method"], checkpoint.step) == ("lora", 1)
+    assert [each.message for each in reports if each.message] == [
+        "lora: what this model takes of the memory cannot be estimated",
+        "memory: no estimate for this model (RuntimeError: this model wants numbers)",
+    ]
 
 
 def test_another_seed_changes_nothing_of_the_choice(job: TrainJob) -> None:

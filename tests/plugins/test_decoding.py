@@ -12,6 +12,7 @@ import pytest
 from harness import Generation, GenerationSettings, Message, ModelRef, Prompt
 from harness.testing.tiny import tiny_llama
 from harness_backends.places import Head, Places
+from harness_backends.steps import Ending
 from harness_backends.transformers_backend import Transformers
 from harness_backends.transformers_model import TransformersModel
 
@@ -132,6 +133,35 @@ def test_a_drawn_answer_does_not_depend_on_who_leaves_and_who_enters(model: Tran
     together = [answer.text for answer in ask(model, prompts, batch_size=16, **settings)]
     for batch_size in (1, 5):
         assert [answer.text for answer in ask(model, prompts, batch_size=batch_size, **settings)] == together
+
+
+def test_a_special_token_may_be_a_stop_string(model: TransformersModel) -> None:
+    tokenizer = model.weights.encoder.tokenizer
+    ending = Ending(tokenizer, (), ("<|im_end|>",))
+    cut, has_ended = ending.cut(tokenizer.encode("A man is sitting<|im_end|>\n<|im_start|>user"))
+    assert (tokenizer.decode(cut), has_ended) == ("A man is sitting<|im_end|>", True)
+    assert ending.text(cut)[0] == "A man is sitting"
+
+
+@pytest.mark.parametrize("share_heads", [True, False])
+def test_an_answer_ends_with_a_special_token_that_is_a_stop_string(
+    folder: Path, tmp_path: Path, share_heads: bool
+) -> None:
+    from transformers import AutoModelForCausalLM, AutoTokenizer
+
+    tokenizer, speaking = AutoTokenizer.from_pretrained(folder), AutoModelForCausalLM.from_pretrained(folder)
+    ids = tokenizer("The capital", return_tensors="pt")
+    said = speaking.generate(**ids, max_new_tokens=12, do_sample=False)[0, ids.input_ids.shape[1] :].tolist()
+    fifth, special = said[4], tokenizer.convert_tokens_to_ids("<|im_start|>")
+    words = speaking.get_input_embeddings().weight.data
+    words[[fifth, special]] = words[[special, fifth]]  # where it said its fifth token it now says the special one
+    speaking.save_pretrained(tmp_path)
+    tokenizer.save_pretrained(tmp_path)
+    with Transformers(share_heads=share_heads).open(ModelRef(str(tmp_path))) as opened:
+        settings = GenerationSettings(max_new_tokens=12, stop=("<|im_start|>",))
+        [answer] = opened.generate(["The capital"], settings, sample_ids=["a"])
+    assert (answer.finish_reason, answer.output_tokens) == ("stop", said.index(fifth) + 1)
+    assert answer.text == tokenizer.decode(said[: said.index(fifth)])
 
 
 def test_an_answer_of_one_token_needs_no_step(model: TransformersModel) -> None:

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from harness import GenerationSettings, Model, ModelFailed, ModelRef
 from harness.testing.tiny import tiny_adapter, tiny_llama
 from harness_backends import parts
+from harness_backends.passes import last_logits
 from harness_backends.transformers_backend import Transformers
+from harness_backends.transformers_model import TransformersModel
 from harness_backends.tree import Branch, Row, Tree, grown
 
 HEAD = "The following are questions about planets, each with its answer.\n\n" * 6
@@ -177,9 +179,32 @@ def test_when_memory_runs_out_half_as_much_goes_through_together(model: Model, p
     assert run
 
 
-def test_one_text_that_does_not_fit_is_told_in_one_line(model: Model) -> None:
+@pytest.mark.parametrize("kept", ["use_cache", "past_key_values"])
+def test_rows_are_run_whole_where_what_they_share_leaves_no_room(model: Model, plain: Model, kept: str) -> None:
+    refused = []
+
+    def limited(module: object, arguments: object, inputs: dict[str, object]) -> None:
+        if inputs.get(kept):
+            refused.append(kept)
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    model.weights.base.register_forward_pre_hook(limited, with_kwargs=True)  # type: ignore[attr-defined]
+    pairs = [*FEW_SHOT_ENDINGS, *ENDINGS]
+    assert values(model, pairs) == pytest.approx(values(plain, pairs), abs=1e-4)
+    assert refused
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory: 9 bytes",
+        "MPS backend out of memory (MPS allocated: 9.00 GB, other allocations: 1.00 GB, max allowed: 9.07 GB)",
+        "CUDA error: out of memory",
+    ],
+)
+def test_one_text_that_does_not_fit_is_told_in_one_line(model: Model, told: str) -> None:
     def full(module: object, arguments: object) -> None:
-        raise RuntimeError("[enforce fail at alloc_cpu.cpp:118] DefaultCPUAllocator: can't allocate memory: 9 bytes")
+        raise RuntimeError(told)
 
     model.weights.base.register_forward_pre_hook(full)  # type: ignore[attr-defined]
     with pytest.raises(ModelFailed, match="too little memory for one text of") as failure:
@@ -221,7 +246,16 @@ ARCHITECTURES = {
     "MixtralConfig": "prefix tree",
     "Gemma2Config": "plain: the model's cache cannot be cut",
     "FalconH1Config": "plain: the model's cache cannot be cut",
+    "RecurrentGemmaConfig": "plain: the model's cache cannot be cut",
     "MambaConfig": "plain: the model takes no positions or cache from outside",
+    "RwkvConfig": "plain: the model takes no positions or cache from outside",
+}
+BEARS_PADDING = {
+    "Gemma2Config": True,
+    "FalconH1Config": True,
+    "RecurrentGemmaConfig": False,
+    "MambaConfig": True,
+    "RwkvConfig": False,
 }
 
 
@@ -241,6 +275,35 @@ def test_a_model_whose_cache_cannot_be_cut_takes_the_plain_path_and_says_so(
         assert [each.text for each in together] == [each.text for each in alone]
 
 
+@pytest.mark.parametrize("kind", BEARS_PADDING)
+def test_prompts_of_unlike_length_are_answered_together_as_alone(kind: str, folder: Path, tmp_path: Path) -> None:
+    prompts = [f"{HEAD}Question {number}" for number in range(2)] + ["A man is sitting on a roof", "Two plus two"]
+    settings = GenerationSettings(max_new_tokens=8)
+    with Transformers().open(of_kind(kind, folder, tmp_path / "model")) as opened:
+        assert isinstance(opened, TransformersModel)
+        assert opened.weights.may_pad is BEARS_PADDING[kind]
+        together = opened.generate(prompts, settings, sample_ids=["a", "b", "c", "d"])
+        alone = [opened.generate([prompt], settings, sample_ids=["a"])[0] for prompt in prompts]
+    assert [each.text for each in together] == [each.text for each in alone]
+
+
+def test_padding_may_reach_beyond_a_table_of_positions() -> None:
+    from transformers import GPT2Config, GPT2LMHeadModel
+
+    config = GPT2Config(vocab_size=16, n_embd=64, n_layer=2, n_head=4, n_positions=256, initializer_range=0.2)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        module = GPT2LMHeadModel(config).eval()
+    short = [Row((*[1] * 250, ending, *[7] * 4), 5) for ending in (3, 4)]
+    long = [Row((*[2] * 236, ending, *[7] * 17), 18) for ending in (3, 4)]
+    with torch.inference_mode():
+        shared, whole = (
+            last_logits(module, [*short, *long], batch_size=8, share_heads=share) for share in (True, False)
+        )
+    for number, expected in whole.items():
+        assert (shared[number] - expected).abs().max() < 1e-4
+
+
 def of_kind(kind: str, folder: Path, into: Path) -> ModelRef:
     """A small random model of an architecture, with the tokenizer of ``folder``."""
     import transformers
@@ -254,15 +317,20 @@ def of_kind(kind: str, folder: Path, into: Path) -> ModelRef:
         "FalconH1Config": {"num_key_value_heads": 2, "mamba_d_ssm": 64, "mamba_n_heads": 4, "mamba_d_head": 16},
         "OPTConfig": {"word_embed_proj_dim": 64, "ffn_dim": 128},
         "MambaConfig": {"state_size": 8},
+        "RecurrentGemmaConfig": {"num_hidden_layers": 3, "attention_window_size": 32, "w_init_variance_scale": 4.0},
     }
     if kind == "GPT2Config":
         sizes = {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 2048}
     config = getattr(transformers, kind)(
         vocab_size=len(tokenizer), initializer_range=0.2, bos_token_id=1, eos_token_id=2, pad_token_id=0,
-        **sizes, **further.get(kind, {}),
+        **(sizes | further.get(kind, {})),
     )  # fmt: skip
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        transformers.AutoModelForCausalLM.from_config(config).save_pretrained(into)
+        made = transformers.AutoModelForCausalLM.from_config(config)
+        for name, weight in made.named_parameters():
+            if name.endswith("bias"):
+                weight.data += torch.randn_like(weight) * 0.1  # without biases, padding of zeros would stay zero
+        made.save_pretrained(into)
     tokenizer.save_pretrained(into)
     return ModelRef(str(into))

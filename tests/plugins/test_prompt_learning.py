@@ -19,6 +19,7 @@ from peft import (
     PromptTuningConfig,
     get_peft_model,
 )
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from harness import GenerationSettings, Model, ModelFailed, ModelRef
@@ -40,6 +41,7 @@ KINDS: dict[str, Callable[[], Any]] = {
     "lora": lambda: LoraConfig(task_type="CAUSAL_LM", r=4, target_modules="all-linear"),
     "dora": lambda: LoraConfig(task_type="CAUSAL_LM", r=4, target_modules="all-linear", use_dora=True),
     "rslora": lambda: LoraConfig(task_type="CAUSAL_LM", r=4, target_modules=["q_proj"], use_rslora=True),
+    "embeddings": lambda: LoraConfig(task_type="CAUSAL_LM", r=4, target_modules=["q_proj", "embed_tokens"]),
     "pissa": lambda: LoraConfig(task_type="CAUSAL_LM", r=4, target_modules=["q_proj"], init_lora_weights="pissa"),
     "bias": lambda: LoraConfig(task_type="CAUSAL_LM", r=4, target_modules=["q_proj"], bias="all"),
     "whole_modules": lambda: LoraConfig(
@@ -65,11 +67,11 @@ def adapters(folder: Path) -> dict[str, Path]:
 
 
 def made(kind: str, model_folder: Path, folder: Path) -> Path:
-    """An adapter of this kind with every weight that it trains moved at random."""
+    """An adapter of this kind with every weight that it trains moved at random, and those that it brings untrained."""
     torch.manual_seed(sorted(KINDS).index(kind))
     adapted = get_peft_model(AutoModelForCausalLM.from_pretrained(model_folder), KINDS[kind]())
-    for weight in adapted.parameters():
-        if weight.requires_grad:
+    for name, weight in adapted.named_parameters():
+        if weight.requires_grad or "embed_tokens.base_layer" in name:
             weight.data += torch.randn_like(weight) * 0.3
     adapted.save_pretrained(str(folder))
     return folder
@@ -107,6 +109,12 @@ def by_peft(folder: Path, adapter: Path) -> tuple[list[str], list[float]]:
         places = range(len(before), len(whole))
         values.append(sum(float(logits[place - 1, whole[place]]) for place in places))
     return texts, values
+
+
+def test_an_adapter_of_embeddings_brings_those_of_another_base(folder: Path, adapters: dict[str, Path]) -> None:
+    brought = load_file(adapters["embeddings"] / "adapter_model.safetensors")
+    base = load_file(folder / "model.safetensors")["model.embed_tokens.weight"]
+    assert not brought["base_model.model.model.embed_tokens.base_layer.weight"].equal(base)
 
 
 @pytest.mark.parametrize("kind", KINDS)

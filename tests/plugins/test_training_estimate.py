@@ -22,6 +22,7 @@ from harness_trainers.methods import ContinuedPretraining, Full, Ia3, Lora, Pref
 from harness_trainers.options import Common
 
 FULL, LORA = Full(per_device_train_batch_size=2), Lora(per_device_train_batch_size=2, r=4)
+TOO_LARGE = Full(per_device_train_batch_size=1 << 20, max_length=2048, gradient_accumulation_steps=2)
 JobOf = Callable[[Path], TrainJob]
 
 
@@ -136,6 +137,17 @@ def test_activations_that_are_computed_twice_take_less(job: TrainJob) -> None:
     assert twice < 0.8 * plain
 
 
+def test_one_process_scores_labelled_positions_alone_and_several_score_all(
+    job: TrainJob, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tokens, labelled = 512, 8
+    alone = estimate(LORA, job, longest=tokens, labelled=labelled).activations
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    together = estimate(LORA, job, longest=tokens, labelled=labelled).activations
+    logit = 4 * json.loads((model / "config.json").read_text())["vocab_size"]
+    assert together - alone > 2 * (tokens - labelled) * logit
+
+
 def test_batches_that_accumulate_hold_their_gradients_all_the_while(job: TrainJob) -> None:
     once, often = (
         estimate(replace(FULL, gradient_accumulation_steps=each), job, longest=256, labelled=200) for each in (1, 4)
@@ -181,20 +193,39 @@ def test_what_fits_is_told_and_goes_on(job: TrainJob) -> None:
 
 
 def test_what_cannot_fit_is_refused_with_the_ways_out_and_their_numbers(job: TrainJob) -> None:
-    wide = Full(per_device_train_batch_size=1 << 20, max_length=2048, gradient_accumulation_steps=2)
     with pytest.raises(UsageError) as refused:
-        check_fits(wide, job, lambda progress: None, longest=2048)
+        check_fits(TOO_LARGE, job, lambda progress: None, longest=2048)
     said = str(refused.value)
     assert "trainer 'full': a step takes about" in said
     size = int(said.partition("per_device_train_batch_size: ")[2].split()[0])
     steps = int(said.partition("gradient_accumulation_steps: ")[2].split()[0])
     assert size * steps == 2 << 20
-    fits = replace(wide, per_device_train_batch_size=size)
+    fits = replace(TOO_LARGE, per_device_train_batch_size=size)
     assert estimate(fits, job, longest=2048).training < available(job)
     order = [
         said.index(each) for each in ("per_device_train", "gradient_checkpointing: true", "qlora", "max_length: 1024")
     ]
     assert order == sorted(order)
+
+
+@pytest.mark.parametrize("spread_by", ["FSDP", "DEEPSPEED"])
+def test_what_is_spread_over_devices_may_be_too_large_for_one(
+    job: TrainJob, monkeypatch: pytest.MonkeyPatch, spread_by: str
+) -> None:
+    monkeypatch.setenv(f"ACCELERATE_USE_{spread_by}", "true")
+    reports: list[Progress] = []
+    check_fits(TOO_LARGE, job, reports.append, longest=2048)
+    (message,) = [each.message for each in reports]
+    assert message is not None
+    assert message.startswith("memory: at least ")
+
+
+def test_processes_that_train_together_on_a_cpu_share_what_is_free(
+    job: TrainJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alone = available(job)
+    monkeypatch.setenv("LOCAL_WORLD_SIZE", "2")
+    assert available(job) == pytest.approx(alone / 2, rel=0.2)
 
 
 def test_the_largest_batch_is_the_last_that_fits(job: TrainJob) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -175,6 +176,32 @@ def test_a_training_that_ended_but_was_not_handed_over_is_not_trained_again(
     assert (checkpoint.sha256, checkpoint.facts) == (straight.sha256, straight.facts)
 
 
+def test_a_training_that_is_cut_off_while_its_states_are_removed_comes_to_the_same_end(
+    tiny_model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    straight, _ = train(NOISY, job_for(NOISY, tiny_model, tmp_path / "one"))
+    job = job_for(NOISY, tiny_model, tmp_path / "two")
+
+    def cut(folder: str | Path, *others: Any, **options: Any) -> None:  # noqa: ANN401 - those of rmtree
+        if Path(folder).name != saved.STATES:
+            rmtree(folder, *others, **options)
+            return
+        for name in ("optimizer.pt", "trainer_state.json"):
+            for each in Path(folder).glob(f"checkpoint-*/{name}"):
+                each.unlink()
+        raise Cut
+
+    rmtree = shutil.rmtree
+    with monkeypatch.context() as patch:
+        patch.setattr(shutil, "rmtree", cut)
+        with pytest.raises(Cut):
+            NOISY.train(job, lambda progress: None)
+    assert list(job.output.glob(f"{saved.STATES}/checkpoint-*"))
+    checkpoint, _ = train(NOISY, job)
+    assert checkpoint.sha256 == straight.sha256
+    assert not (job.output / saved.STATES).exists()
+
+
 def test_the_state_of_another_method_is_not_gone_on_with(tiny_model: Path, tmp_path: Path) -> None:
     job = job_for(NOISY, tiny_model, tmp_path)
     with pytest.raises(Cut):
@@ -251,6 +278,19 @@ def test_what_is_measured_for_a_kept_checkpoint_does_not_end_the_training(tiny_m
     kept, _ = train(options, job_for(options, tiny_model, tmp_path / "two", keep=shares))
     assert kept.facts["steps"] == plain.facts["steps"] == 6
     assert len(kept.kept) == 6
+
+
+def test_a_training_takes_the_same_way_whether_or_not_a_checkpoint_is_kept_on_it(
+    tiny_model: Path, tmp_path: Path
+) -> None:
+    options = replace(NOISY, evals_per_epoch=1)
+    (one, told), (two, told_again) = (
+        train(options, job_for(options, tiny_model, tmp_path / str(keep), keep=keep)) for keep in ((1.0,), (0.2, 1.0))
+    )
+    assert measured(told_again).keys() - measured(told).keys() == {1}, "it was measured once more"
+    assert losses(told_again) == losses(told)
+    ends = [saved.sha256(checkpoint.kept[-1].path, "adapter") for checkpoint in (one, two)]
+    assert ends[0] == ends[1]
 
 
 def test_nothing_is_kept_unless_asked_for(tiny_model: Path, tmp_path: Path) -> None:

@@ -227,6 +227,18 @@ def test_a_prompt_longer_than_the_model_keeps_its_end(model: Model) -> None:
     assert answer.prompt_tokens == 2048 - 8
 
 
+def test_an_answer_that_leaves_no_room_for_a_prompt_is_refused(folder: Path, tmp_path: Path) -> None:
+    narrow = shutil.copytree(folder, tmp_path / "narrow")
+    config = json.loads((folder / "config.json").read_text()) | {"max_position_embeddings": 16}
+    (narrow / "config.json").write_text(json.dumps(config))
+    with Transformers().open(ModelRef(str(narrow))) as opened:
+        for too_many in (16, 17):
+            with pytest.raises(ModelFailed, match=f"max_new_tokens {too_many} leaves no room for a prompt: .* 16 tok"):
+                ask(opened, ["The capital"], max_new_tokens=too_many)
+        [answer] = opened.generate(["The capital"], GenerationSettings(max_new_tokens=15), sample_ids=["a"])
+    assert answer.prompt_tokens == 1
+
+
 def test_an_adapter_is_on_in_its_view_only(model: Model, adapter: Path) -> None:
     base = [each.value for each in model.log_likelihoods(PAIRS[:4], batch_size=4)]
     tuned = model.with_adapter(adapter)
@@ -312,6 +324,20 @@ def test_an_adapter_of_another_model_is_told_apart(spoil: object, folder: Path, 
         assert ask(good, ["The capital"], max_new_tokens=8) != before
 
 
+def test_a_damaged_adapter_is_told_and_does_no_harm(folder: Path, tmp_path: Path) -> None:
+    damaged = tiny_adapter(folder, tmp_path / "damaged")
+    pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a2146\nsize 16\n"
+    (damaged / "adapter_model.safetensors").write_text(pointer)
+    with Transformers().open(ModelRef(str(folder))) as opened:
+        before = ask(opened, ["The capital"], max_new_tokens=8)
+        with pytest.raises(ModelFailed, match=r"adapter_model\.safetensors cannot be read: ") as failure:
+            opened.with_adapter(damaged)
+        assert "\n" not in str(failure.value)
+        assert ask(opened, ["The capital"], max_new_tokens=8) == before
+        good = opened.with_adapter(tiny_adapter(folder, tmp_path / "good"))
+        assert ask(good, ["The capital"], max_new_tokens=8) != before
+
+
 def test_what_is_no_adapter_is_told(model: Model, folder: Path, tmp_path: Path) -> None:
     with pytest.raises(ModelFailed, match="a whole model, not an adapter"):
         model.with_adapter(folder)
@@ -354,9 +380,17 @@ def test_messages_without_a_template_are_refused(folder: Path, tmp_path: Path) -
             ask(opened, tickets(1))
 
 
-def test_broken_weights_are_one_line(folder: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("model.safetensors", "not weights"),
+        ("tokenizer.json", "version https://git-lfs.github.com/spec/v1"),
+        ("tokenizer.json", '{"model": {"type": "of a later version"}}'),
+    ],
+)
+def test_a_broken_file_is_one_line(folder: Path, tmp_path: Path, file: str, content: str) -> None:
     broken = shutil.copytree(folder, tmp_path / "broken")
-    (broken / "model.safetensors").write_bytes(b"not weights")
+    (broken / file).write_text(content)
     with pytest.raises(ModelFailed, match="cannot be opened") as failure, Transformers().open(ModelRef(str(broken))):
         pass
     assert "\n" not in str(failure.value)

@@ -44,6 +44,12 @@ def test_an_empty_record_says_so() -> None:
     assert goldens.printed(runs_table([])) == "no runs are recorded yet\n"
 
 
+def test_no_runs_of_a_suite_that_was_named_by_its_file_are_told_with_the_way_out() -> None:
+    assert goldens.printed(runs_table([], "my.yaml"), 120) == (
+        "no runs are recorded yet of a suite 'my.yaml': --suite takes the name that stands in the file\n"
+    )
+
+
 def test_a_run_is_as_stored() -> None:
     shown = replace(values.TUNED, not_measured=values.UNMEASURED)
     goldens.check(

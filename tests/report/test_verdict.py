@@ -90,6 +90,27 @@ def test_the_change_is_against_the_arm_of_the_gate() -> None:
     assert "vs prompted" in text
 
 
+def forgetting_against_two() -> tuple[Comparison, Verdict]:
+    """A comparison whose gate on mmlu is against the release and the others against the base, and its verdict."""
+    deltas = tuple(replace(each, against="release") if each.task == "mmlu" else each for each in values.DELTAS)
+    against_release = replace(values.MMLU_PASSED, rule=replace(values.MMLU, against="release"))
+    rulings = (values.GAINED, against_release, values.HELLASWAG_PASSED)
+    return replace(values.COMPARISON, deltas=deltas), replace(values.PASSED, rulings=rulings)
+
+
+@pytest.mark.parametrize("width", [100, 140])
+def test_rows_of_forgetting_against_different_runs_each_say_against_which(width: int) -> None:
+    text = screen(*forgetting_against_two(), width)
+    heading, *rows = text[text.index("Forgetting") : text.index("Gates")].splitlines()[1:]
+    assert heading.split()[:4] == ["benchmark", "metric", "baseline", "tuned"]
+    assert re.findall(r"vs (\w+)", "\n".join(rows)) == ["release", "base", "base", "base"]
+
+
+def test_markdown_says_of_each_row_of_forgetting_against_which_it_is() -> None:
+    rows = verdict_markdown(*forgetting_against_two()).partition("| benchmark ")[2]
+    assert re.findall(r"\) vs (\w+) \|", rows) == ["release", "base", "base", "base"]
+
+
 def test_without_gates_and_runs_of_benchmarks_there_is_still_a_screen() -> None:
     bare = Comparison("x-1", (replace(values.PROMPTED, model=None),), ())
     text = screen(bare, Verdict("passed", "no gate was asked.", ()))

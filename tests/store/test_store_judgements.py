@@ -144,10 +144,10 @@ def verdict(outcome: Outcome) -> Verdict:
     return Verdict(outcome, "r", ())
 
 
-def judged(writer: Writer, outcome: Outcome, name: str = "support-tickets") -> tuple[Run, Run]:
-    """A new experiment's base and tuned run with a verdict on them."""
+def judged(writer: Writer, outcome: Outcome, name: str = "support-tickets", **changes: object) -> tuple[Run, Run]:
+    """A new experiment's base and tuned run, the tuned one with changes, with a verdict on them."""
     experiment = writer.new_experiment(suite(name), "key")
-    base, tuned = run(experiment), run(experiment, "tuned")
+    base, tuned = run(experiment), run(experiment, "tuned", **changes)
     for each in (base, tuned):
         writer.start_run(each)
     writer.add_verdict(experiment, Comparison(experiment, (base, tuned), ()), verdict(outcome))
@@ -164,6 +164,27 @@ def test_the_release_is_the_candidate_that_passed_last(path: Path, writer: Write
         judged(writer, "passed", "other")
         assert reader.released("support-tickets") == second
         assert reader.released("nothing") is None
+
+
+@pytest.mark.parametrize(
+    ("own", "other"),
+    [
+        ({"adapter_sha256": "a" * 64, "model": FACTS}, {"adapter_sha256": "b" * 64, "model": FACTS}),
+        ({"model": FACTS}, {"model": dataclasses.replace(FACTS, weights_sha256="x" * 64)}),
+        ({"model": FACTS}, {"adapter_sha256": "a" * 64, "model": FACTS}),
+    ],
+    ids=["adapters", "whole models", "a whole model and an adapter on it"],
+)
+def test_a_candidate_is_no_release_of_itself_however_often_it_passed(
+    path: Path, writer: Writer, own: dict[str, object], other: dict[str, object]
+) -> None:
+    with Reader(path) as reader:
+        _, first = judged(writer, "passed", **own)
+        assert reader.released("support-tickets", first) is None
+        _, again = judged(writer, "passed", **own)
+        assert reader.released("support-tickets", again) is None
+        _, better = judged(writer, "inconclusive", **other)
+        assert reader.released("support-tickets", better) == again
 
 
 def test_the_runs_of_the_newest_verdict_come_with_the_candidate_last(path: Path, writer: Writer) -> None:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
 from harness.errors import UsageError
+from harness.suite import schema
 from harness.suite.load import load, override
 from harness.testing.project import SUITE
 from harness.values import GateRule, Ref, SuiteBenchmark
@@ -63,6 +67,27 @@ def test_a_flag_makes_another_suite(tmp_path: Path) -> None:
     assert override(suite) == suite
     changed = override(suite, seed=9)
     assert (changed.seed, changed.digest != suite.digest) == (9, True)
+
+
+def test_what_looks_like_a_date_is_a_text(tmp_path: Path) -> None:
+    text = SUITE.replace("dtype: float32", "revision: 2024-02-28").replace("r: 4", "note: 2024-02-30")
+    suite = load(write(tmp_path, text))
+    assert suite.model.revision == "2024-02-28"
+    assert suite.training is not None
+    assert suite.training.stages[0].trainer.options["note"] == "2024-02-30"
+
+
+def keys() -> Iterator[str]:
+    """Every key that a suite file may have, a plugin's own options aside."""
+    for shape in vars(schema).values():
+        if isinstance(shape, type) and issubclass(shape, BaseModel):
+            yield from shape.model_fields
+
+
+@pytest.mark.parametrize("key", sorted(set(keys())))
+def test_every_key_is_spoken_of_where_people_read(key: str) -> None:
+    pages = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "suites").glob("*.yaml")]
+    assert any(re.search(rf"\b{key}\b", page.read_text(encoding="utf-8")) for page in pages)
 
 
 def test_a_line_is_known_for_every_key(tmp_path: Path) -> None:
