@@ -287,6 +287,7 @@ def test_candidates_that_were_asked_until_certain_can_be_chosen_among_as_a_whole
     ("misspelt", "problem"),
     [
         ("task: colors, min_gain: 0.052", "a gate names 'colors'; did you mean 'colours'?"),
+        ("task: colours, metric: exact, min_gain: 0.052", "a gate names 'exact'; did you mean 'exact_match'?"),
         ("benchmark: mmlo, min_gain: 0.052", "a gate names 'mmlo'; did you mean 'mmlu'?"),
         ("task: colours, min_gain: 0.052, against: promted", "a gate names 'promted'; did you mean 'prompted'?"),
     ],

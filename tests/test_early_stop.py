@@ -179,7 +179,9 @@ def with_a_gate_on_the_release(tiny_template: Project, tmp_path_factory: pytest.
     folder = tmp_path_factory.mktemp("release") / "project"
     shutil.copytree(tiny_template.folder, folder)
     project = Project(folder)
-    project.write_suite(suite_with("canary", DROP, DROP.replace("}", ", against: release, tier: supporting}")))
+    project.write_suite(
+        f"{SUITE}  - {{task: colours, metric: f1, max_drop: 0.5, against: release, tier: supporting}}\n"
+    )
     starts = {name: project.run("run", "suite.yaml", "--json") for name in ("first", "again")}
     assert len(query(project, "SELECT DISTINCT adapter_sha256 FROM runs WHERE arm = 'tuned'")) == 1
     with closing(sqlite3.connect(project.record)) as database, database:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -127,16 +126,6 @@ def test_a_repetition_on_other_rows_is_told_and_fails(project: Project) -> None:
     assert "it was trained on other rows" in again.err
 
 
-def test_what_was_cut_off_is_not_repeated(project: Project) -> None:
-    ran(project, suite(f"{{name: lora, r: 4, {QUICK}}}"))
-    with closing(sqlite3.connect(project.record)) as record, record:
-        record.execute("UPDATE experiments SET status = 'failed'")
-    again = project.run("run", "--repeat", "tiny-1/tuned")
-    assert (again.exit_code, again.err.count("\n")) == (2, 1), again.err
-    assert "tiny-1 was cut off" in again.err
-    assert not recorded(project, "tiny-2")
-
-
 def test_what_cannot_be_repeated_is_refused_in_a_line(project: Project) -> None:
     project.write_suite(SUITE.replace(TRAINER, ""))
     assert project.run("run", "suite.yaml").exit_code in {0, 3, 4}
@@ -206,7 +195,6 @@ def test_a_batch_that_is_too_large_is_halved_once_where_the_suite_allows_it(gree
     greedy.write_suite(suite(trainer % "true"))
     done = greedy.run("train", "suite.yaml", "--json")
     assert done.exit_code == 0, done.err
-    assert "once more with 2 rows a batch" in done.err
     with Reader(greedy.record) as reader:
         [training] = reader.trainings("tiny-2")
     halved = {"per_device_train_batch_size": 2, "gradient_accumulation_steps": 2}

@@ -103,11 +103,14 @@ def gate(
 
 def _refuse_unknown_names(suite: Suite) -> None:
     """What a gate speaks of must stand in its suite: a misspelt name would be told as not measured."""
-    from harness.values import RELEASE
+    from harness.values import RELEASE, labels
 
     measured = [*(task.name for task in suite.tasks), *(each.ref.name for each in suite.benchmarks)]
+    metrics = {task.name: list(labels(task.metrics)) for task in suite.tasks}
     for index, rule in enumerate(suite.gates):
         names = [("task", rule.task, measured)]
+        if rule.metric is not None and rule.task in metrics:
+            names.append(("metric", rule.metric, metrics[rule.task]))
         if not rule.is_against_the_record:
             names.append(("against", rule.against, ["base", "prompted", RELEASE]))
         for key, name, known in names:

@@ -189,7 +189,7 @@ def _from_multiple_choice(row: Mapping[str, Any]) -> _Parts:
     if isinstance(answer, bool) or not isinstance(answer, int) or not 0 <= answer < len(choices):
         raise ValueError(f"'answer' is not the index of a choice (0 to {len(choices) - 1}): {answer!r}")
     before = _messages(prompt, "prompt") if isinstance(prompt, list) else (Message("user", _text(prompt, "prompt")),)
-    return before, tuple(choices), answer
+    return before, tuple(_whole(each, f"choices[{index}]") for index, each in enumerate(choices)), answer
 
 
 _READERS: Mapping[str, Callable[[Mapping[str, Any]], _Parts]] = {
@@ -218,6 +218,10 @@ def _text(value: object, column: str) -> str:
     if not isinstance(value, str) or not value.strip():
         what = "is empty" if isinstance(value, str) else f"is {type(value).__name__}, not text"
         raise ValueError(f"{column!r} {what}")
+    return _whole(value, column)
+
+
+def _whole(value: str, column: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError as error:

@@ -93,6 +93,8 @@ def _parse(text: str, path: Path) -> tuple[dict[str, Any], Lines]:
         raise UsageError(f"not valid YAML: {error.problem}", path=path, line=line) from None
     except yaml.YAMLError as error:
         raise UsageError(f"not valid YAML: {str(error).splitlines()[0]}", path=path) from None
+    except ValueError as error:  # a number that YAML's own pattern lets pass, as 0x_
+        raise UsageError(f"not valid YAML: {error}", path=path) from None
     if not isinstance(node, yaml.MappingNode):
         raise UsageError("not a suite: the file holds no keys", path=path, line=1, remedy="begin with 'suite: NAME'")
     lines: Lines = {}

@@ -91,3 +91,10 @@ def test_half_a_character_is_refused_with_its_line_and_a_whole_one_read(row: dic
         formats.read("train", path)
     assert str(refused.value).startswith(f"{path}:2: ")
     assert r"holds half a character (\ud83d)" in str(refused.value)
+
+
+def test_half_a_character_in_a_choice_is_refused_too(tmp_path: Path) -> None:
+    path = tmp_path / "rows.jsonl"
+    path.write_text(r'{"prompt": "Which?", "choices": ["a \ud83d", "b"], "answer": 0}', encoding="ascii")
+    with pytest.raises(UsageError, match=r"rows.jsonl:1: 'choices\[0\]' holds half a character"):
+        formats.read("test", path)

@@ -280,11 +280,11 @@ def test_prompts_of_unlike_length_are_answered_together_as_alone(kind: str, fold
     prompts = [f"{HEAD}Question {number}" for number in range(2)] + ["A man is sitting on a roof", "Two plus two"]
     settings = GenerationSettings(max_new_tokens=8)
     with Transformers().open(of_kind(kind, folder, tmp_path / "model")) as opened:
-        assert isinstance(opened, TransformersModel)
-        assert opened.weights.may_pad is BEARS_PADDING[kind]
         together = opened.generate(prompts, settings, sample_ids=["a", "b", "c", "d"])
         alone = [opened.generate([prompt], settings, sample_ids=["a"])[0] for prompt in prompts]
-    assert [each.text for each in together] == [each.text for each in alone]
+        assert [each.text for each in together] == [each.text for each in alone]
+        assert isinstance(opened, TransformersModel)
+        assert opened.weights.may_pad is BEARS_PADDING[kind]
 
 
 def test_padding_may_reach_beyond_a_table_of_positions() -> None:
@@ -317,7 +317,12 @@ def of_kind(kind: str, folder: Path, into: Path) -> ModelRef:
         "FalconH1Config": {"num_key_value_heads": 2, "mamba_d_ssm": 64, "mamba_n_heads": 4, "mamba_d_head": 16},
         "OPTConfig": {"word_embed_proj_dim": 64, "ffn_dim": 128},
         "MambaConfig": {"state_size": 8},
-        "RecurrentGemmaConfig": {"num_hidden_layers": 3, "attention_window_size": 32, "w_init_variance_scale": 4.0},
+        "RecurrentGemmaConfig": {
+            "num_hidden_layers": 3,
+            "attention_window_size": 32,
+            "w_init_variance_scale": 4.0,
+            "tie_word_embeddings": False,
+        },
     }
     if kind == "GPT2Config":
         sizes = {"n_embd": 64, "n_layer": 2, "n_head": 4, "n_positions": 2048}

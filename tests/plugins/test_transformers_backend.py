@@ -385,7 +385,7 @@ def test_messages_without_a_template_are_refused(folder: Path, tmp_path: Path) -
     [
         ("model.safetensors", "not weights"),
         ("tokenizer.json", "version https://git-lfs.github.com/spec/v1"),
-        ("tokenizer.json", '{"model": {"type": "of a later version"}}'),
+        ("tokenizer.json", '{"added_tokens": [], "model": {"type": "of a later version"}}'),
     ],
 )
 def test_a_broken_file_is_one_line(folder: Path, tmp_path: Path, file: str, content: str) -> None:
