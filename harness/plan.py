@@ -6,6 +6,7 @@ written.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import random
 from collections.abc import Callable, Mapping, Sequence
@@ -184,7 +185,7 @@ class _Maker:
             )
         asked = self._beside_the_suite(ref)
         planned = self._plugin("benchmark", asked, *where)
-        has_limit = hasattr(planned.instance, "limit")
+        has_limit = any(each.name == "limit" for each in dataclasses.fields(planned.instance))
         if has_limit:
             planned = self._plugin("benchmark", self._limited(asked), *where)
         instance = planned.instance

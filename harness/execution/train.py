@@ -47,6 +47,8 @@ def train(
             elif kind == "memory":
                 raise OutOfMemory(f"{value}; see {log}")
             elif kind == "error":
+                if processes == 1:
+                    raise TrainingFailed(f"{value}; see {log}")
                 # of several processes those that are left may say no more than that one is gone
                 told = told or value
         status = process.wait()

@@ -93,7 +93,8 @@ JOIN runs ON runs.key = (SELECT run FROM verdict_runs WHERE verdict = verdicts.k
 WHERE experiments.suite = :suite AND verdicts.outcome = 'passed'
     AND verdicts.key IN (SELECT max(key) FROM verdicts GROUP BY experiment)
     AND runs.id IS NOT :run AND (:content IS NULL
-        OR coalesce(runs.adapter_sha256, json_extract(runs.model, '$.weights_sha256')) IS NOT :content)
+        OR coalesce(runs.adapter_sha256, json_extract(runs.model, '$.weights_sha256')
+            || CASE runs.arm WHEN 'prompted' THEN runs.suite_digest ELSE '' END) IS NOT :content)
 ORDER BY verdicts.key DESC LIMIT 1
 """
 _JUDGED_LAST = """
@@ -307,11 +308,15 @@ class Reader:
         )
 
     def released(self, suite: str, candidate: Run | None = None) -> Run | None:
-        """The candidate of this suite that passed last and still does; not the given one, nor one of its weights."""
+        """The candidate of this suite that passed last and still does; not the given one, nor one of its weights.
+
+        Prompted candidates all have the base's weights: there it is the suite's text that tells one from another.
+        """
         asked = {"suite": suite, "run": None, "content": None}
         if candidate:
             weights = candidate.model.weights_sha256 if candidate.model else None
-            asked |= {"run": candidate.id, "content": candidate.adapter_sha256 or weights}
+            prompt = candidate.suite_digest if candidate.arm == "prompted" else ""
+            asked |= {"run": candidate.id, "content": candidate.adapter_sha256 or (weights and weights + prompt)}
         with reading(self.path):
             row = next(self.db.query(_RELEASED, asked), None)
         return None if row is None else self._run(row)

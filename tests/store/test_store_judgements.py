@@ -144,14 +144,16 @@ def verdict(outcome: Outcome) -> Verdict:
     return Verdict(outcome, "r", ())
 
 
-def judged(writer: Writer, outcome: Outcome, name: str = "support-tickets", **changes: object) -> tuple[Run, Run]:
-    """A new experiment's base and tuned run, the tuned one with changes, with a verdict on them."""
+def judged(
+    writer: Writer, outcome: Outcome, name: str = "support-tickets", arm: str = "tuned", **changes: object
+) -> tuple[Run, Run]:
+    """A new experiment's base run and its candidate, that one with changes, with a verdict on them."""
     experiment = writer.new_experiment(suite(name), "key")
-    base, tuned = run(experiment), run(experiment, "tuned", **changes)
-    for each in (base, tuned):
+    base, other = run(experiment), run(experiment, arm, **changes)
+    for each in (base, other):
         writer.start_run(each)
-    writer.add_verdict(experiment, Comparison(experiment, (base, tuned), ()), verdict(outcome))
-    return base, tuned
+    writer.add_verdict(experiment, Comparison(experiment, (base, other), ()), verdict(outcome))
+    return base, other
 
 
 def test_the_release_is_the_candidate_that_passed_last(path: Path, writer: Writer) -> None:
@@ -288,3 +290,13 @@ def test_counting_candidates_takes_no_time_at_all(path: Path, writer: Writer) ->
         reader.db.conn.set_progress_handler(count, 1000)
         assert reader.judged_before(headers[0].id, TASK.name) == 7
     assert steps < 200, "every pair of items was compared"
+
+
+def test_another_prompt_is_another_candidate(path: Path, writer: Writer) -> None:
+    def asked(outcome: Outcome, prompt: str) -> Run:
+        return judged(writer, outcome, arm="prompted", model=FACTS, suite_digest=prompt)[1]
+
+    with Reader(path) as reader:
+        first, again, other = asked("passed", "one"), asked("inconclusive", "one"), asked("inconclusive", "another")
+        assert reader.released("support-tickets", again) is None
+        assert reader.released("support-tickets", other) == first
