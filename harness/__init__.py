@@ -1,10 +1,11 @@
 """The face of the harness: what a plugin imports. Nothing heavy stands behind it."""
 
-from harness.authoring import MeanOfScores, PerSample
+from harness.authoring import MeanOfScores, OverSums, PerSample
 from harness.errors import HarnessError, ModelFailed, NotMeasured, TrainingFailed, UsageError, did_you_mean
 from harness.hookspecs import hookimpl
 from harness.hub import cache_folder, hub_answers
 from harness.identity import digest, file_sha256, sample_id, with_unique_ids
+from harness.models import hub_snapshot, make_once
 from harness.protocols import (
     Backend,
     Benchmark,
@@ -17,6 +18,8 @@ from harness.protocols import (
     Trainer,
 )
 from harness.values import (
+    Breakdown,
+    Cell,
     Checkpoint,
     Generation,
     GenerationSettings,
@@ -35,6 +38,7 @@ from harness.values import (
     TrainJob,
     TrainsOn,
 )
+from harness.wheels import Wheel, fetch_wheel
 
 __version__ = "0.1.0"
 
@@ -43,6 +47,8 @@ __all__ = [
     "Benchmark",
     "BenchmarkContext",
     "BenchmarkItems",
+    "Breakdown",
+    "Cell",
     "Checkpoint",
     "Generation",
     "GenerationSettings",
@@ -60,6 +66,7 @@ __all__ = [
     "ModelFailed",
     "ModelRef",
     "NotMeasured",
+    "OverSums",
     "PerSample",
     "Progress",
     "Prompt",
@@ -72,13 +79,17 @@ __all__ = [
     "TrainingFailed",
     "TrainsOn",
     "UsageError",
+    "Wheel",
     "__version__",
     "cache_folder",
     "did_you_mean",
     "digest",
+    "fetch_wheel",
     "file_sha256",
     "hookimpl",
     "hub_answers",
+    "hub_snapshot",
+    "make_once",
     "sample_id",
     "with_unique_ids",
 ]

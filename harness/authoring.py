@@ -19,6 +19,27 @@ class MeanOfScores:
         return math.fsum(values) / len(values)
 
 
+class OverSums:
+    """A metric whose value is reckoned from sums over all its items, as corpus BLEU, macro F1 or bits per byte.
+
+    Each score's ``value`` is the item's own, for whoever looks at single items; what the whole is reckoned from are its
+    ``parts``, which the comparison adds up with each item left out in turn.
+    """
+
+    def parts(self, score: Score) -> Sequence[float]:
+        """What the item adds to the sums: equally many numbers for every item, here those of ``details["parts"]``."""
+        parts: Sequence[float] = score.details["parts"]
+        return parts
+
+    def whole(self, sums: Sequence[float]) -> float:
+        """The value of the whole; quick and pure, and a number for the sums of any items, of none as well."""
+        raise NotImplementedError(f"{type(self).__name__} needs whole(sums)")
+
+    def aggregate(self, scores: Sequence[Score]) -> float:
+        """The value of the scores' items together."""
+        return self.whole([math.fsum(column) for column in zip(*map(self.parts, scores), strict=True)])
+
+
 class PerSample(MeanOfScores):
     """A metric that looks at one answer at a time: write ``score_one`` and the facts, and it is whole.
 

@@ -108,14 +108,13 @@ class Catalog:
     def make(self, kind: Kind, ref: Ref) -> Planned:
         """The plugin that ``ref`` names with its options checked and its packages present."""
         offer = self.find(kind, ref.name)
-        instance = _instance(offer, ref.options)
         if missing := offer.missing_packages():
             needs = ", ".join(missing)
             raise UsageError(
                 f"{kind.replace('_', ' ')} {ref.name!r} needs {needs}, which is not installed",
                 remedy=f"pip install {' '.join(missing)}",
             )
-        return Planned(ref, instance, offer.origin, ref.name)
+        return Planned(ref, _instance(offer, ref.options), offer.origin, ref.name)
 
     def trainer(self, ref: Ref) -> Trainer:
         """The trainer that ``ref`` names."""

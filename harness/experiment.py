@@ -22,7 +22,7 @@ from harness.host import Host
 from harness.identity import digest
 from harness.judgement import Judgement, recorded_baselines
 from harness.plan import Plan, PlannedTask
-from harness.protocols import Backend, Model, Observer, Trainer
+from harness.protocols import Backend, MetricWithPreparation, Model, Observer, Trainer
 from harness.store.database import RECORD
 from harness.store.reader import Reader
 from harness.store.writer import Writer
@@ -97,6 +97,7 @@ def _session(plan: Plan, setting: Setting, what: str) -> Iterator[Session]:
     if what == "run":
         _refuse_unrecorded(plan, setting)
     loaded = benchmarks.load(plan, setting.observer)
+    _prepare(plan)
     setting.observer.stage(f"opening {plan.suite.model.name}")
     backend: Backend = plan.backend.instance
     # wherever it was asked from: an adapter's file holds this path, and one training must give one adapter
@@ -115,6 +116,14 @@ def _session(plan: Plan, setting: Setting, what: str) -> Iterator[Session]:
             writer.finish_experiment(experiment, "failed", now())
             raise
         writer.finish_experiment(experiment, "finished", now())
+
+
+def _prepare(plan: Plan) -> None:
+    """What metrics need is fetched before a model opens."""
+    for planned in plan.measured:
+        for metric in planned.metrics:
+            if isinstance(metric.instance, MetricWithPreparation):
+                metric.instance.prepare()
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from harness.comparison import foretelling
 from harness.comparison.prospect import FLIP_RATES, POWER, TYPICAL, Given, Past, Prospect, prospect
 from harness.errors import UsageError
 from harness.plan import Plan, PlannedTask
-from harness.protocols import Metric
+from harness.protocols import Metric, item_bounds
 from harness.values import RELEASE, GateRule, Run, Sample
 
 if TYPE_CHECKING:
@@ -153,7 +153,8 @@ class _Record:
             return Past(self.experiment, candidate=score)
         sign = 1.0 if metric.higher_is_better else -1.0
         changes = [sign * (after - before) for before, after in known]
-        width = metric.bounds[1] - metric.bounds[0] if metric.bounds else math.inf
+        bounds = item_bounds(metric)
+        width = bounds[1] - bounds[0] if bounds else math.inf
         return Past(
             self.experiment,
             len(known),
@@ -172,7 +173,7 @@ def _given(plan: Plan, rule: GateRule, record: _Record | None) -> Given:
     return Given(
         items,
         source,
-        metric.bounds,
+        item_bounds(metric),
         metric.higher_is_better,
         groups,
         needed,

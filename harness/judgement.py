@@ -8,12 +8,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from harness.catalog import Catalog
-from harness.comparison import gate
+from harness.comparison import gate, whole
 from harness.comparison.compare import delta
 from harness.comparison.control import told
 from harness.errors import UsageError
 from harness.identity import digest
-from harness.protocols import Metric
+from harness.protocols import Metric, MetricOverSums, item_bounds
 from harness.store.reader import Reader
 from harness.values import RELEASE, Comparison, Delta, GateRule, Pair, Ref, Run, Task, Verdict, labels
 
@@ -113,16 +113,41 @@ class Judgement:
         return replace(measured, pairs=tuple(pair for pair in measured.pairs if pair.sample_id in own))
 
     def _measured(self, task: Task, label: str, metric: Metric, against: str, baseline: Run) -> gate.Evidence:
+        pairs, why_not = self._pairs(task, label, baseline), None
+        over_sums = isinstance(metric, MetricOverSums)
+        if isinstance(metric, MetricOverSums):
+            try:
+                pairs = self._as_shares(task, label, metric, baseline, pairs)
+            except Exception as error:  # the plugin's own sums: what it cannot reckon was not measured
+                why_not = f"metric {label} could not be summed up: {type(error).__name__}: {error}"
         return gate.Evidence(
             task.name,
             label,
             against,
-            self._pairs(task, label, baseline),
+            pairs,
             metric.higher_is_better,
-            metric.bounds,
+            item_bounds(metric),
+            why_not,
             stopping=task.stopping,
             choices=self.choice.among if self.choice and not self.choice.on_fresh_items else 1,
+            over_sums=over_sums,
         )
+
+    def _as_shares(
+        self, task: Task, label: str, metric: MetricOverSums, baseline: Run, pairs: Sequence[Pair]
+    ) -> tuple[Pair, ...]:
+        """The pairs with each item's share in the value of all complete ones in the place of its own score."""
+        complete = [pair for pair in pairs if pair.baseline is not None and pair.candidate is not None]
+        shares = []
+        for run in (baseline, self.candidate):
+            scores = {score.sample_id: score for score in self.reader.scores(run.id, task.name, label)}
+            parts = [metric.parts(scores[pair.sample_id]) for pair in complete]
+            shares.append(whole.shares(parts, metric.whole).tolist() if parts else [])
+        found = {
+            pair.sample_id: replace(pair, baseline=before, candidate=after, own=(pair.baseline, pair.candidate))
+            for pair, before, after in zip(complete, *shares, strict=True)
+        }
+        return tuple(found.get(pair.sample_id, pair) for pair in pairs)
 
     def _pairs(self, task: Task, label: str, baseline: Run) -> tuple[Pair, ...]:
         """Every item asked; where the asking could end early, those that both runs have answered, in their order."""

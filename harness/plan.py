@@ -18,7 +18,7 @@ from harness.catalog import Catalog, Planned
 from harness.data import formats, mix, split
 from harness.data.formats import Row
 from harness.errors import UsageError, did_you_mean
-from harness.protocols import BenchmarkContext
+from harness.protocols import BenchmarkContext, Metric, MetricWithCheck
 from harness.values import (
     RELEASE,
     Arm,
@@ -69,6 +69,11 @@ class PlannedTask:
         """The task's name, unique in its suite."""
         return self.task.name
 
+    @property
+    def is_raw_text(self) -> bool:
+        """Whether texts are weighed as they stand, so that no prompt of the team's can act on them."""
+        return self.task.mode == "likelihood" and bool(self.samples) and not self.samples[0].targets
+
 
 @dataclass(frozen=True, slots=True)
 class PlannedStage:
@@ -113,11 +118,11 @@ class Plan:
     @property
     def arms_of_benchmarks(self) -> tuple[Arm, ...]:
         """The arms that are asked the benchmarks."""
-        return tuple(arm for arm in self.arms if self.tasks_of(arm.name) is not self.tasks)
+        return tuple(arm for arm in self.arms if arm.name != "prompted")
 
     def tasks_of(self, arm: str) -> tuple[PlannedTask, ...]:
-        """What an arm is asked: a prompt for the team's job means nothing to a benchmark."""
-        return self.tasks if arm == "prompted" else self.measured
+        """What an arm is asked: a prompt for the team's job means nothing to a benchmark, nor to raw text."""
+        return tuple(task for task in self.tasks if not task.is_raw_text) if arm == "prompted" else self.measured
 
     @property
     def origins(self) -> Mapping[str, Origin]:
@@ -164,14 +169,16 @@ class _Maker:
     def _task(self, index: int, task: SuiteTask) -> PlannedTask:
         metrics = self._metrics(task.metrics, task.mode, ("tasks", index, "metrics"))
         _, rows = self._rows(task.data, ("tasks", index, "data"), task.cluster)
-        if rows[0].text is not None:
-            raise self._error(f"data.{task.data} is raw text, which asks nothing", "tasks", index, "data")
+        if rows[0].text is not None and task.mode != "likelihood":
+            problem = f"data.{task.data} is raw text, which asks nothing"
+            raise self._error(problem, "tasks", index, "data", remedy="write 'mode: likelihood' to weigh it")
         if task.mode == "choose" and not rows[0].choices:
             raise self._error("mode 'choose' needs rows with prompt, choices and answer", "tasks", index, "mode")
-        if task.mode == "generate" and rows[0].choices:
+        if task.mode != "choose" and rows[0].choices:
             raise self._error("these rows have choices", "tasks", index, "mode", remedy="write 'mode: choose'")
         limits = [limit for limit in (task.limit, self.limit) if limit is not None]
         samples = formats.samples(rows)[: min(limits)] if limits else formats.samples(rows)
+        self._check_scoring(metrics, samples, task.generation, ("tasks", index, "metrics"))
         settled = Task(task.name, task.mode, tuple(metric.ref for metric in metrics), task.generation)
         return PlannedTask(settled, metrics, samples, source=str(self.suite.data[task.data]))
 
@@ -225,6 +232,18 @@ class _Maker:
             metrics.append(metric)
         return tuple(replace(metric, label=label) for metric, label in zip(metrics, labels(refs), strict=True))
 
+    def _check_scoring(
+        self,
+        metrics: Sequence[Planned],
+        samples: Sequence[Sample],
+        settings: GenerationSettings,
+        where: tuple[str | int, ...],
+    ) -> None:
+        """What a metric cannot score at all is told before anything is asked."""
+        for index, metric in enumerate(metrics):
+            if isinstance(metric.instance, MetricWithCheck):
+                self._located((*where, index), metric.instance.check, samples, settings)
+
     def _gate(self, index: int, rule: GateRule, measured: Sequence[PlannedTask], arms: Sequence[Arm]) -> GateRule:
         known = {planned.name: planned for planned in measured}
         place = ("gates", index)
@@ -251,9 +270,10 @@ class _Maker:
                 "against",
                 remedy="add 'prompted:'" if rule.against == "prompted" else did_you_mean(rule.against, _AGAINST),
             )
-        if planned.benchmark and rule.against == "prompted":
+        if (planned.benchmark or planned.is_raw_text) and rule.against == "prompted":
+            which = "benchmarks are" if planned.benchmark else f"{planned.name} is raw text, which is"
             raise self._error(
-                "benchmarks are asked of base and tuned only", *place, "against", remedy="write 'against: base'"
+                f"{which} asked of base and tuned only", *place, "against", remedy="write 'against: base'"
             )
         metric = next(each.instance for each in planned.metrics if each.label == (rule.metric or names[0]))
         if rule.at_least is not None and metric.bounds and not metric.bounds[0] <= rule.at_least <= metric.bounds[1]:
@@ -261,6 +281,7 @@ class _Maker:
             raise self._error(
                 f"no score is {rule.at_least:g}", *place, "at_least", remedy=f"it goes from {low:g} to {high:g}"
             )
+        self._refuse_more_than_the_scale(rule, metric, place)
         if planned.stop_for and rule.is_against_the_record:
             raise self._error(
                 f"{rule.task} may stop early, and a recorded run has other items then",
@@ -269,6 +290,15 @@ class _Maker:
                 remedy="leave 'stop' out, or gate against base",
             )
         return replace(rule, metric=rule.metric or names[0])
+
+    def _refuse_more_than_the_scale(self, rule: GateRule, metric: Metric, place: tuple[str | int, ...]) -> None:
+        points = rule.min_gain if rule.max_drop is None or rule.relative else rule.max_drop
+        if metric.bounds is None or points is None or points < (width := metric.bounds[1] - metric.bounds[0]):
+            return
+        name = "max_drop" if rule.max_drop is not None else "min_gain"
+        remedy = f"{metric.name} goes from {metric.bounds[0]:g} to {metric.bounds[1]:g}"
+        remedy += "; write 0.05 for 5 points" if width == 1 else ""
+        raise self._error(f"{name} {points:g} is not between 0 and {width:g}", *place, name, remedy=remedy)
 
     def _training(self, asked: SuiteTraining) -> PlannedTraining:
         places: list[tuple[str | int, ...]] = [("trainer", "stages", index) for index in range(len(asked.stages))]

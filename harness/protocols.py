@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from harness.values import (
+    Breakdown,
     Checkpoint,
     Generation,
     GenerationSettings,
@@ -86,6 +87,54 @@ class Metric(Protocol):
 
 
 @runtime_checkable
+class MetricOverSums(Metric, Protocol):
+    """A metric whose value is reckoned from sums over all its items, rather than the mean of its scores."""
+
+    def parts(self, score: Score) -> Sequence[float]:
+        """What the item adds to the sums: equally many numbers for every item, and pure."""
+        ...
+
+    def whole(self, sums: Sequence[float]) -> float:
+        """The value of the whole; quick and pure, and a number for the sums of any items, of none as well."""
+        ...
+
+
+@runtime_checkable
+class MetricWithBreakdown(Metric, Protocol):
+    """A metric that tells more than its value, which ``harness show`` shows as a table."""
+
+    def breakdown(self, scores: Sequence[Score]) -> Breakdown:
+        """Of all scores of a task in one run, those that are missing too."""
+        ...
+
+
+@runtime_checkable
+class MetricWithCheck(Metric, Protocol):
+    """A metric that cannot score everything that its mode has."""
+
+    def check(self, samples: Sequence[Sample], settings: GenerationSettings) -> None:
+        """Raise ``UsageError`` if these cannot be scored; cheap, called when the plan is made."""
+        ...
+
+
+@runtime_checkable
+class MetricWithPreparation(Metric, Protocol):
+    """A metric that needs something that may have to be fetched first, as an encoder."""
+
+    def prepare(self) -> None:
+        """Have it at hand; called once before anything is asked, so that it cannot be missing after hours of asking.
+
+        Raises ``ModelFailed`` with the ways out.
+        """
+        ...
+
+
+def item_bounds(metric: Metric) -> tuple[float, float] | None:
+    """The least and greatest that one item can be in the metric's value; ``None`` where nothing is certain of it."""
+    return None if isinstance(metric, MetricOverSums) else metric.bounds
+
+
+@runtime_checkable
 class Model(Protocol):
     """An opened model with an adapter switched on, or none."""
 
@@ -106,6 +155,10 @@ class Model(Protocol):
 
     def log_likelihoods(self, pairs: Sequence[tuple[Prompt, str]], *, batch_size: int) -> Sequence[LogLikelihood]:
         """For each (context, continuation) how likely the continuation is, in the same order."""
+        ...
+
+    def rolling_log_likelihoods(self, texts: Sequence[str], *, batch_size: int) -> Sequence[LogLikelihood]:
+        """How likely each whole text is, in the same order; a text longer than the model goes through in windows."""
         ...
 
     def with_adapter(self, adapter: Path | None) -> Model:

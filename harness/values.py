@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
-Mode = Literal["generate", "choose"]
+Mode = Literal["generate", "choose", "likelihood"]
 Tier = Literal["critical", "supporting", "advisory"]
 Target = Literal["population", "this_benchmark"]
 """What a claim is about: new items like these, or the score that the whole benchmark would give."""
@@ -131,25 +131,28 @@ class GenerationSettings:
     """The answer ends before the first of these."""
     seed: int = 0
     batch_size: int = 16
+    repeats: int = 1
+    """Answers to each prompt; more than one only with a temperature."""
 
 
 @dataclass(frozen=True, slots=True)
 class Generation:
-    """One answer of a model, or in ``choose`` the weight that it gives to one choice."""
+    """One answer of a model, or the weight that it gives to a text: in ``choose`` to one of the choices."""
 
     sample_id: str
     attempt: int
     """0, 1, ... of one sample; in ``choose`` the index of the choice."""
     text: str
-    finish_reason: Literal["stop", "length", "choice"]
+    finish_reason: Literal["stop", "length", "choice", "given"]
+    """Why the answer ended; ``choice`` and ``given`` where the model was not asked to write."""
     prompt_tokens: int
     output_tokens: int
     seconds: float
     """This answer's share of its batch's wall time."""
     log_likelihood: float | None = None
-    """Natural logarithm of the probability of ``text`` after the prompt; ``choose`` only."""
+    """Natural logarithm of the probability of ``text`` after the prompt; not in ``generate``."""
     is_greedy: bool | None = None
-    """Whether ``text`` is what greedy decoding would have said; ``choose`` only."""
+    """Whether ``text`` is what greedy decoding would have said; not in ``generate``."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +196,28 @@ class Score:
     value: float | None
     why_missing: str | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
+
+
+Cell = str | int | float | None
+"""What stands in one place of a table; ``None`` where nothing is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Breakdown:
+    """What a metric tells besides its value, as the classes of a classification one by one."""
+
+    name: str
+    """What the rows are, e.g. ``classes``."""
+    columns: tuple[str, ...]
+    """Their heads; the first column names the row."""
+    rows: tuple[tuple[Cell, ...], ...]
+    """In the order to be read; the last one may be of what fits no other."""
+
+    def __post_init__(self) -> None:
+        for number, row in enumerate(self.rows, start=1):
+            if len(row) != len(self.columns):
+                counted = f"has {len(row)} cells for {len(self.columns)} columns"
+                raise ValueError(f"row {number} of the breakdown {self.name!r} {counted}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +278,12 @@ class Task:
     """The benchmark that this task is, if it checks forgetting."""
     version: str = "1"
     stopping: Stopping | None = None
+
+    def answers_to(self, sample: Sample) -> int:
+        """How many answers make the sample whole: one for each attempt, or for each choice."""
+        if self.mode == "generate":
+            return self.generation.repeats
+        return len(sample.choices) if self.mode == "choose" and sample.choices else 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -558,7 +589,7 @@ class JudgedCheckpoint:
     run: str
     """The recorded run that asked it."""
     gain: float | None
-    """Its score on the team's tasks: the mean of the gated metrics, up is better."""
+    """Its score on the team's tasks: the mean of the gated metrics, each on a scale of length 1, up is better."""
     drops: Mapping[str, float]
     """Benchmark and metric -> points lost against base on the items of the choice."""
     is_within: bool
@@ -610,6 +641,8 @@ class Pair:
     candidate: float | None
     stratum: str | None = None
     cluster: str | None = None
+    own: tuple[float, float] | None = None
+    """The sample's own scores in both runs, where what is compared are its shares in a value of the whole."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,15 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "harness").rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 
-GROUND = ("values", "errors", "identity", "hub")
+GROUND = ("values", "errors", "identity", "hub", "models", "wheels")
 LEAVES = ("suite", "data", "comparison", "store", "report")
 FLOORS: dict[str, tuple[str, ...]] = {
     "values": (),
     "errors": (),
     "identity": ("values",),
     "hub": (),
+    "models": ("errors",),
+    "wheels": ("errors",),
     **{leaf: (*GROUND, leaf) for leaf in LEAVES},
     "protocols": GROUND,
     "hookspecs": (*GROUND, "protocols"),

@@ -10,6 +10,7 @@ import pytest
 from harness import BenchmarkContext, BenchmarkItems, GenerationSettings, plan
 from harness.catalog import Catalog, Offer
 from harness.cli.progress import QuietObserver
+from harness.errors import UsageError
 from harness.execution import benchmarks
 from harness.host import Host
 from harness.plan import Plan
@@ -127,3 +128,12 @@ def test_what_takes_part_is_known_with_its_origin(project: Project, catalog: Cat
     origins = planned(project, catalog).origins
     assert set(origins) == {"backend:transformers", "trainer:lora", "metric:exact_match", "metric:f1"}
     assert {origin.distribution for origin in origins.values()} == {"finetune-harness"}
+
+
+def test_a_metric_that_cannot_score_the_items_is_told_with_its_line(project: Project, catalog: Catalog) -> None:
+    fitting = SUITE.replace("f1]", "f1, {name: accuracy, labels: [red, green, blue, black, white]}]")
+    lacking = SUITE.replace("f1]", "f1, {name: accuracy, labels: [red, green, blue, black]}]")
+
+    assert len(planned(project, catalog, fitting).tasks[0].metrics) == 3
+    with pytest.raises(UsageError, match=r"suite.yaml:\d+: metric 'accuracy' cannot score 4 of 20 samples: .*'white'"):
+        planned(project, catalog, lacking)

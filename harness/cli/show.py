@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from harness.cli.flips import Asked, TwoRuns
+    from harness.report.breakdown import TaskBreakdown
     from harness.report.flips import Kind
     from harness.report.training import Trained
     from harness.store.reader import Reader
@@ -55,6 +56,7 @@ def show(
     svg: Path | None,
 ) -> int:
     """Show a recorded run, its training and its answers, or what it broke and fixed against another run."""
+    from harness.cli.breakdowns import breakdowns_of
     from harness.cli.flips import Asked, TwoRuns
     from harness.store.database import RECORD
     from harness.store.reader import Reader
@@ -70,11 +72,12 @@ def show(
             _show_training(only_trained, told)
             return Exit.DONE
         recorded = reader.run(run)
+        _, catalog = options.hosts(context)
         if not asked.kinds:
-            _show_run(reader, recorded, _named(reader, recorded, samples, task), limit, told)
+            named = _named(reader, recorded, samples, task)
+            _show_run(reader, recorded, named, limit, breakdowns_of(reader, recorded, catalog), told)
             return Exit.DONE
         baseline = _baseline(reader, recorded, against)
-        _, catalog = options.hosts(context)
         _show_flips(TwoRuns(reader, catalog, baseline, recorded), asked, told)
     return Exit.DONE
 
@@ -123,7 +126,14 @@ def _show_training(trained: Sequence[Trained], telling: _Telling) -> None:
     telling.tell([trainings_screen(trained)], {"trainings": trained}, trained[0].training.experiment)
 
 
-def _show_run(reader: Reader, run: Run, tasks: Sequence[str], limit: int, telling: _Telling) -> None:
+def _show_run(
+    reader: Reader,
+    run: Run,
+    tasks: Sequence[str],
+    limit: int,
+    told: Sequence[TaskBreakdown],
+    telling: _Telling,
+) -> None:
     from harness.cli.sides import sides
     from harness.report.run import run_screen
     from harness.report.samples import samples_screen
@@ -133,10 +143,11 @@ def _show_run(reader: Reader, run: Run, tasks: Sequence[str], limit: int, tellin
     asked = {name: reader.order(run.id, name) for name in tasks}
     shown = {name: list(sides(reader, run, name, order[:limit])) for name, order in asked.items()}
     answers = {name: [{"item": side.item, "scores": side.scores} for side in found] for name, found in shown.items()}
-    screens = [run_screen(run, faults=faults, trained=trained)]
+    screens = [run_screen(run, faults=faults, trained=trained, told=told)]
     for name, found in shown.items():
         screens.append(samples_screen([(side,) for side in found], title=name, total=len(asked[name])))
-    telling.tell(screens, {"run": run, "trainings": trained, "faults": faults, "samples": answers}, run.id)
+    values = {"run": run, "trainings": trained, "breakdowns": told, "faults": faults, "samples": answers}
+    telling.tell(screens, values, run.id)
 
 
 def _show_flips(runs: TwoRuns, asked: Asked, telling: _Telling) -> None:

@@ -20,7 +20,7 @@ from harness.comparison.evidence import (
     method,
     sides,
 )
-from harness.comparison.statistics import Array, Bounds, is_within
+from harness.comparison.statistics import Array, Bounds, Values, is_within, t_bound
 from harness.values import Delta, Estimate, Pair, Score
 
 Aggregate = Callable[[Sequence[Score]], float]
@@ -36,12 +36,14 @@ def estimate(
     bounds: Bounds | None,
     aggregate: Aggregate,
     clusters: Mapping[str, str | None] | None = None,
+    shares: Values | None = None,
 ) -> Estimate:
     """The metric's value over the scored samples, with a two-sided 95 % interval of the mean.
 
     Missing scores widen the interval to what they could do at worst and at best, and ``clusters`` (of each sample's id)
-    to what groups of items tell. ``low`` and ``high`` are ``None`` for metrics whose value is not the mean of their
-    scores, for metrics without bounds, and without any score.
+    to what groups of items tell. Where the value is reckoned from sums, the scored items' ``shares`` in it
+    (``whole.shares``) give Student's interval, which is not certified. ``low`` and ``high`` are ``None`` for other
+    metrics whose value is not the mean of their scores, for metrics without bounds, and without any score.
     """
     scored = [score for score in scores if _is_known(score.value)]
     values = as_array(score.value if _is_known(score.value) else None for score in scores)
@@ -50,7 +52,11 @@ def estimate(
     pairs = tuple(Pair(each.sample_id, None, each.value, cluster=groups.get(each.sample_id)) for each in scores)
     evidence = Evidence(task, metric, "", pairs, True, finite(bounds))
     asked = level(values, 0.0, finite(bounds))
-    low, high = _ends(evidence, asked) if _is_mean(aggregate, scored) else (None, None)
+    if shares is not None:
+        whole = len(scored) == len(scores) and not _in_groups(pairs)
+        low, high = _jackknifed(np.asarray(shares, dtype=np.float64), finite(bounds)) if whole else (None, None)
+    else:
+        low, high = _ends(evidence, asked) if _is_mean(aggregate, scored) else (None, None)
     return Estimate(task, metric, value, low, high, len(scored), len(scores) - len(scored))
 
 
@@ -60,6 +66,7 @@ def delta(evidence: Evidence) -> Delta:
     ``baseline`` and ``candidate`` are the means of the metric's own scores over the complete pairs, ``change`` their
     difference turned so that up is better. The two-sided 95 % interval counts missing scores at their worst and at
     their best, and holds after an early stop; it is ``None`` for metrics without bounds, for which none is certain to.
+    Shares in a value that is reckoned from sums have Student's interval, which is not certified, where none is missing.
     """
     evidence, off_schedule = as_scheduled(evidence)
     pairs, higher_is_better = evidence.pairs, evidence.higher_is_better
@@ -68,6 +75,8 @@ def delta(evidence: Evidence) -> Delta:
     baseline, candidate = both.baseline[complete], both.candidate[complete]
     own = 1.0 if higher_is_better else -1.0
     low, high = _ends(evidence, change(both)) if both.keep_their_bounds and not off_schedule else (None, None)
+    if evidence.over_sums and not off_schedule and complete.all() and not _in_groups(pairs):
+        low, high = _jackknifed(candidate - baseline)
     return Delta(
         task=evidence.task,
         metric=evidence.metric,
@@ -78,8 +87,8 @@ def delta(evidence: Evidence) -> Delta:
         low=low,
         high=high,
         pairs=int(complete.sum()),
-        fixed=int((candidate > baseline).sum()),
-        broken=int((candidate < baseline).sum()),
+        fixed=int((both.moved > 0).sum()),
+        broken=int((both.moved < 0).sum()),
         missing=int((~complete).sum()),
         preserved=_preserved(both),
     )
@@ -91,6 +100,22 @@ def _ends(evidence: Evidence, asked: Question) -> tuple[float | None, float | No
         return None, None
     test, alpha = method(evidence, bounds), level_at(evidence, _EACH_END)
     return test.bound(asked.worst, alpha, 1), test.bound(asked.best, alpha, -1)
+
+
+def _jackknifed(shares: Array, bounds: Bounds | None = None) -> tuple[float | None, float | None]:
+    """The two-sided 95 % interval of the value that these are shares of, as far as the value can go.
+
+    ``None`` where their spread is not seen.
+    """
+    low, high = t_bound(shares, _EACH_END, 1), t_bound(shares, _EACH_END, -1)
+    if not (math.isfinite(low) and math.isfinite(high)):
+        return None, None
+    return (low, high) if bounds is None else (max(low, bounds[0]), min(high, bounds[1]))
+
+
+def _in_groups(pairs: Sequence[Pair]) -> bool:
+    names = [pair.cluster for pair in pairs if pair.cluster is not None]
+    return len(set(names)) < len(names)
 
 
 def _preserved(both: Sides) -> float | None:

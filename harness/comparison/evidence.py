@@ -36,6 +36,8 @@ class Evidence:
     """How the items were asked if the asking could end early; ``pairs`` then stand in the order of asking."""
     choices: int = 1
     """Of how many candidates this one was chosen by what it scored on these items."""
+    over_sums: bool = False
+    """Whether the scores are shares in a value that is reckoned from sums (``whole.shares``); no bounds hold then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,11 +75,20 @@ class Sides:
     candidate: Array
     bounds: Bounds | None
     """Turned too; ``None`` for metrics without bounds, or with infinite ones."""
+    own: tuple[Array, Array] | None = None
+    """The samples' own scores, where those compared are shares in a value of the whole."""
 
     @property
     def complete(self) -> npt.NDArray[np.bool_]:
         """Which pairs have both scores."""
         return ~np.isnan(self.baseline + self.candidate)
+
+    @property
+    def moved(self) -> Array:
+        """By how much each complete sample's own score is better, 0 where it is the same."""
+        baseline, candidate = self.own or (self.baseline, self.candidate)
+        moved: Array = (candidate - baseline)[self.complete]
+        return moved
 
     @property
     def keep_their_bounds(self) -> bool:
@@ -94,7 +105,14 @@ def sides(pairs: Iterable[Pair], higher_is_better: bool, bounds: Bounds | None) 
     candidate = sign * as_array(pair.candidate for pair in pairs)
     usable = finite(bounds)
     turned = usable if usable is None or higher_is_better else (-usable[1], -usable[0])
-    return Sides(baseline, candidate, turned)
+    return Sides(baseline, candidate, turned, _own(pairs, sign))
+
+
+def _own(pairs: Sequence[Pair], sign: float) -> tuple[Array, Array] | None:
+    if all(pair.own is None for pair in pairs):
+        return None
+    known = [pair.own or (math.nan, math.nan) for pair in pairs]
+    return sign * as_array(own[0] for own in known), sign * as_array(own[1] for own in known)
 
 
 def finite(bounds: Bounds | None) -> Bounds | None:
@@ -118,9 +136,12 @@ def change(both: Sides, given_back: float = 0.0, null: float = 0.0) -> Question:
         return candidate - baseline + given_back * np.abs(baseline)
 
     asked, versus, bounds, complete = both.candidate, both.baseline, both.bounds, both.complete
-    even = given_back * float(np.abs(versus[complete]).mean()) if complete.any() else None
+    # The absolute value of the sum, not of each item: all scores have one sign, but single shares in a whole may not.
+    even = given_back * abs(float(versus[complete].mean())) if complete.any() else None
     if bounds is None:
-        return _as_observed(quantity(asked, versus)[complete], null, even)
+        kept = versus[complete]
+        back = given_back * math.copysign(1.0, float(kept.sum())) * kept
+        return _as_observed(asked[complete] - kept + back, null, even)
     low, high = bounds
     worst = quantity(_filled(asked, low), _filled(versus, high))
     best = quantity(_filled(asked, high), _filled(versus, low))
@@ -209,11 +230,16 @@ def why_no_question(rule: GateRule, evidence: Evidence) -> str | None:
         return f"{asked:,} items were asked, and the gate wants {rule.min_items:,}"
     if rule.max_missing is not None and asked - known > rule.max_missing * asked:
         return f"{asked - known:,} of {asked:,} scores are missing, more than the {rule.max_missing:.3g} that may be"
+    width = math.inf if both.bounds is None else both.bounds[1] - both.bounds[0]
+    if rule.max_drop is not None and not rule.relative and rule.max_drop >= width:
+        return f"a limit of {rule.max_drop:g} asks nothing of a metric whose scores are at most {width:g} apart"
     if both.bounds is None and known < asked:
-        return f"{asked - known} of {asked} samples miss a score, and a metric without bounds has no worst case"
+        kind = "that is reckoned from sums" if evidence.over_sums else "without bounds"
+        return f"{asked - known} of {asked} samples miss a score, and a metric {kind} has no worst case"
     if both.bounds is None and (_groups(evidence.pairs) is not None or evidence.stopping is not None):
-        kind = "items in groups" if evidence.stopping is None else "an early stop"
-        return f"a metric without bounds has no sound test for {kind}"
+        what = "items in groups" if evidence.stopping is None else "an early stop"
+        kind = "that is reckoned from sums" if evidence.over_sums else "without bounds"
+        return f"a metric {kind} has no sound test for {what}"
     if not both.keep_their_bounds:
         return f"a score lies outside the bounds {evidence.bounds} that the metric promises"
     return _why_no_share(both, evidence) if rule.relative else None
@@ -223,6 +249,8 @@ def _why_no_share(both: Sides, evidence: Evidence) -> str | None:
     own = both if evidence.higher_is_better else Sides(-both.baseline, -both.candidate, None)
     scores = np.concatenate([own.baseline[own.complete], own.candidate[own.complete]])
     least = scores.min() if evidence.bounds is None else min(evidence.bounds[0], scores.min())
+    if evidence.over_sums:
+        least = min(own.baseline[own.complete].mean(), own.candidate[own.complete].mean())
     if least < 0:
         return "a share of the baseline's score means nothing where scores can be negative"
     if not own.baseline[own.complete].any():

@@ -115,8 +115,7 @@ def read(rule: GateRule, evidence: Evidence, rules: int = 1) -> Reading:
 
 
 def _flips(both: Sides) -> float:
-    complete = both.complete
-    return float((both.candidate[complete] != both.baseline[complete]).mean())
+    return float((both.moved != 0).mean())
 
 
 def _are_flips(asked: Question) -> bool:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import numpy as np
 from scipy import optimize
 
 from harness.comparison import clusters
@@ -137,10 +136,11 @@ class Trial:
 
         complete = self.both.complete
         baseline: Array = self.both.baseline[complete]
-        value = float((self.both.candidate[complete] - baseline).sum() / np.abs(baseline).sum())
+        whole = float(baseline.sum())
+        value = float((self.both.candidate[complete] - baseline).sum()) / abs(whole)
         low, high = _where_zero(gap(1), -1), _where_zero(gap(-1), 1)
         # No score is below 0: the worst is to lose the whole of it, or for errors the best to lose them all.
-        loses_all = baseline.min() >= 0
+        loses_all = whole >= 0
         return (value, max(low, -1.0), high) if loses_all else (value, low, min(high, 1.0))
 
     @property

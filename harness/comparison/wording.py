@@ -19,7 +19,7 @@ def reason(reading: Reading, outcome: Outcome, rules: int) -> str:
     """Why the rule has this outcome; ``rules`` is how many were weighed together."""
     if reading.why_not is not None:
         return f"not measured: {reading.why_not}"
-    label = "" if reading.has_bounds else " (paired t, not certified: the metric has no bounds)"
+    label = "" if reading.has_bounds else f" (paired t, not certified: the metric {_why_not_certain(reading)})"
     if outcome == "passed" and reading.waived:
         return (
             f"{reading.evidence.against} surely scores {reading.rule.only_below:g} or more, where the gate asks nothing"
@@ -160,8 +160,12 @@ def _is_wide(reading: Reading) -> bool:
 def _without_bounds(reading: Reading) -> str | None:
     if reading.has_bounds:
         return None
-    why = "the metric has no bounds, so its gate rests on a paired t whose level is not certified"
+    why = f"the metric {_why_not_certain(reading)}, so its gate rests on a paired t whose level is not certified"
     return f"{_subject_of(reading)}: {why}"
+
+
+def _why_not_certain(reading: Reading) -> str:
+    return "is reckoned from sums over all items" if reading.evidence.over_sums else "has no bounds"
 
 
 def _in_clusters(reading: Reading) -> str | None:

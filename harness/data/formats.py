@@ -38,7 +38,7 @@ class Row:
     cluster: str | None = None
     tags: tuple[str, ...] = ()
     text: str | None = None
-    """Raw text, which asks nothing and can only be trained on."""
+    """Raw text, which asks nothing: it can be trained on, or weighed."""
 
     @property
     def prompt(self) -> tuple[Message, ...]:
@@ -73,6 +73,8 @@ def write(rows: Sequence[Row], path: Path) -> None:
 
 
 def _sample(row: Row) -> Sample:
+    if row.text is not None:
+        return Sample(sample_id(row.text, ()), row.text, (), (), None, None, row.cluster, row.tags)
     targets = (row.choices[row.answer],) if row.answer is not None else (row.messages[-1].content,)
     identity = sample_id(row.prompt, targets, row.choices)
     return Sample(identity, row.prompt, targets, row.choices, row.answer, None, row.cluster, row.tags)
@@ -133,16 +135,17 @@ def _row(form: Format, row: Mapping[str, Any], path: Path, line: int, cluster: s
             )
     if cluster is not None and cluster not in row:
         raise UsageError(f"the row has no {cluster!r}, which the task names as its cluster", path=path, line=line)
+    text = None
     try:
         if form == "text":
-            return Row(line, (), text=_text(row["text"], "text"))
-        messages, choices, answer = _READERS[form](row)
+            text = _text(row["text"], "text")
+        messages, choices, answer = ((), (), None) if text is not None else _READERS[form](row)
     except ValueError as error:
         raise UsageError(str(error), path=path, line=line) from None
     tags = row.get("tags", [])
     if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
         raise UsageError("'tags' is not a list of words", path=path, line=line)
-    return Row(line, messages, choices, answer, _cluster(row, cluster), tuple(tags))
+    return Row(line, messages, choices, answer, _cluster(row, cluster), tuple(tags), text)
 
 
 def _cluster(row: Mapping[str, Any], column: str | None) -> str | None:

@@ -59,7 +59,7 @@ class Cache:
         return bytes.fromhex(digest([self.computes, task.mode, _acting(task.mode, task.generation)]))[:_LENGTH]
 
     def requests(self, task: Task, samples: Sequence[Sample]) -> dict[str, tuple[bytes, ...]]:
-        """Sample -> the digests of what it asks: one, or in ``choose`` one for each choice."""
+        """Sample -> the digests of what it asks: one for each attempt, or in ``choose`` one for each choice."""
         begun = hashlib.sha256(self.conditions(task))
         return {sample.id: tuple(self._requests(begun.copy(), task, sample)) for sample in samples}
 
@@ -85,10 +85,15 @@ class Cache:
         _add(hasher, self.model.rendered(prompt))
         if task.mode == "generate":
             # A draw is made from the seed and the sample, so two samples with one text are answered differently.
-            _add(hasher, sample.id if task.generation.temperature > 0 else "")
-            yield hasher.digest()[:_LENGTH]
+            drawn = sample.id if task.generation.temperature > 0 else ""
+            for attempt in range(task.generation.repeats):
+                repeated = hasher.copy()
+                _add(repeated, f"{drawn} {attempt}" if attempt else drawn)
+                yield repeated.digest()[:_LENGTH]
             return
-        for choice in sample.choices:
+        if task.mode == "likelihood" and not sample.targets:
+            yield hasher.digest()[:_LENGTH]
+        for choice in sample.choices if task.mode == "choose" else sample.targets[:1]:
             continued = hasher.copy()  # the context, thousands of bytes, is gone through once
             _add(continued, choice)
             yield continued.digest()[:_LENGTH]
@@ -122,11 +127,11 @@ def source_of(plugin_class: type) -> list[str]:
 
 def _acting(mode: Mode, settings: GenerationSettings) -> GenerationSettings:
     """The settings with those that do nothing here as they are by default."""
-    if mode == "choose":
+    if mode != "generate":
         return GenerationSettings(batch_size=settings.batch_size)
     greedy = GenerationSettings()
     if settings.temperature > 0:
-        return settings
+        return replace(settings, repeats=greedy.repeats)
     return replace(settings, temperature=greedy.temperature, top_p=greedy.top_p, seed=greedy.seed)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from harness.plan import Plan, PlannedTask
+from harness.protocols import Metric
 from harness.values import Estimate, GateRule, JudgedCheckpoint, Run, Sample
 
 RULE = (
@@ -55,11 +56,26 @@ class CheckpointChoice:
         return seen, self._rule() + ("" if within else NONE_WITHIN)
 
     def _judged(self, step: int, run: Run, base: Run) -> JudgedCheckpoint:
-        gains = [self._value(run, task, metric) for task, metric in self._gaining()]
-        known = [value for value in gains if value is not None]
+        known = self._gains(run)
         drops = {f"{rule.task} {rule.metric}": self._drop(rule, run, base) for rule in self._holding()}
         gain = sum(known) / len(known) if known else None
         return JudgedCheckpoint(step, run.id, gain, drops, is_within=self._excess(run, base) <= 0)
+
+    def _gains(self, run: Run) -> list[float]:
+        """What the run scores on each gated metric, a full scale being 1; one without a scale counts only alone."""
+        found = [(self._value(run, *each), self._scale(*each)) for each in self._gaining()]
+        known = [(value, scale) for value, scale in found if value is not None]
+        scaled = [value / scale for value, scale in known if scale is not None]
+        return scaled or [value for value, _ in known[:1]]
+
+    def _scale(self, task: str, metric: str) -> float | None:
+        bounds = self._metric(task, metric).bounds
+        return bounds[1] - bounds[0] if bounds and all(map(math.isfinite, bounds)) else None
+
+    def _metric(self, task: str, metric: str) -> Metric:
+        planned = next(each for each in self.plan.tasks if each.name == task)
+        found: Metric = next(each.instance for each in planned.metrics if each.label == metric)
+        return found
 
     def _excess(self, run: Run, base: Run) -> float:
         """By how much the worst loss is more than its gate allows; at most 0 where all are within."""
@@ -97,12 +113,10 @@ class CheckpointChoice:
 
     def _value(self, run: Run, task: str, metric: str) -> float | None:
         """The run's score, up being better."""
-        planned = next(each for each in self.plan.tasks if each.name == task)
         found: Estimate | None = next((e for e in run.estimates if e.task == task and e.metric == metric), None)
         if found is None or found.value is None:
             return None
-        instance = next(each.instance for each in planned.metrics if each.label == metric)
-        return found.value if instance.higher_is_better else -found.value
+        return found.value if self._metric(task, metric).higher_is_better else -found.value
 
     def _rule(self) -> str:
         items = max((len(task.samples) for task in self.plan.tasks if task.task.benchmark is None), default=0)

@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from harness.catalog import Planned
-from harness.comparison import compare
+from harness.comparison import compare, whole
 from harness.execution.cache import Answered, Cache
 from harness.execution.prompting import assemble
 from harness.execution.score import score
 from harness.host import Host
 from harness.plan import PlannedTask
-from harness.protocols import Model, Observer, ScoringContext
+from harness.protocols import MetricOverSums, Model, Observer, ScoringContext
 from harness.store.reader import Reader
 from harness.store.writer import Writer
 from harness.values import Arm, Estimate, Fault, Generation, Item, Provenance, Run, Sample, Score
@@ -106,10 +106,12 @@ class Evaluation:
             running.add(name, given_scores)
 
     def _generate(self, planned: PlannedTask, chunk: Sequence[Sample]) -> list[tuple[Generation, ...]]:
-        prompts = [assemble(self.arm.prompting, sample.prompt) for sample in chunk]
-        ids = [sample.id for sample in chunk]
+        repeats = planned.task.generation.repeats
+        asked = [sample for sample in chunk for _ in range(repeats)]
+        prompts = [assemble(self.arm.prompting, sample.prompt) for sample in asked]
+        ids = [sample.id for sample in asked]
         answers = self.model.generate(prompts, planned.task.generation, sample_ids=ids)
-        return [(answer,) for answer in answers]
+        return [tuple(answers[first : first + repeats]) for first in range(0, len(answers), repeats)]
 
     def _choose(self, planned: PlannedTask, chunk: Sequence[Sample]) -> list[tuple[Generation, ...]]:
         asked = [(assemble(self.arm.prompting, sample.prompt), choice) for sample in chunk for choice in sample.choices]
@@ -127,6 +129,28 @@ class Evaluation:
             for sample in chunk
         ]  # fmt: skip
 
+    def _weigh(self, planned: PlannedTask, chunk: Sequence[Sample]) -> list[tuple[Generation, ...]]:
+        """Raw text is weighed as a whole, a conversation's right answer after all that stands before it."""
+        batch_size = planned.task.generation.batch_size
+        began = time.perf_counter()
+        if planned.is_raw_text:
+            texts = [str(sample.prompt) for sample in chunk]
+            weights = self.model.rolling_log_likelihoods(texts, batch_size=batch_size)
+        else:
+            texts = [sample.targets[0] for sample in chunk]
+            contexts = [assemble(self.arm.prompting, sample.prompt) for sample in chunk]
+            weights = self.model.log_likelihoods(list(zip(contexts, texts, strict=True)), batch_size=batch_size)
+        seconds = (time.perf_counter() - began) / len(chunk)
+        return [
+            (
+                Generation(
+                    sample.id, 0, text, "given", weight.context_tokens, weight.continuation_tokens, seconds,
+                    weight.value, weight.is_greedy,
+                ),
+            )
+            for sample, text, weight in zip(chunk, texts, weights, strict=True)
+        ]  # fmt: skip
+
     def _estimate(self, planned: PlannedTask, metric: Planned) -> Estimate:
         scores = self.reader.scores(self.run.id, planned.name, metric.label)
         clusters = {sample.id: sample.cluster for sample in planned.samples}
@@ -134,12 +158,21 @@ class Evaluation:
         bounds = metric.instance.bounds if len(scores) == len(planned.samples) else None
         aggregate = metric.instance.aggregate
         try:
-            return compare.estimate(planned.name, metric.label, scores, bounds, aggregate, clusters)
+            shares = self._shares(metric, scores) if len(scores) == len(planned.samples) else None
+            return compare.estimate(planned.name, metric.label, scores, bounds, aggregate, clusters, shares)
         except Exception as error:  # the plugin's own sum; the scores are recorded, and gates rest on these alone
             why = f"it could not sum up its scores: {type(error).__name__}: {error}"
             self._record_fault(Fault(metric.origin, f"metric {metric.label}", why, traceback.format_exc()))
             known = sum(score.value is not None for score in scores)
             return Estimate(planned.name, metric.label, None, None, None, known, len(scores) - known)
+
+    def _shares(self, metric: Planned, scores: Sequence[Score]) -> Sequence[float] | None:
+        """Each scored item's share in the value, where that is reckoned from sums."""
+        known = [score for score in scores if score.value is not None]
+        instance = metric.instance
+        if not known or not isinstance(instance, MetricOverSums):
+            return None
+        return [float(each) for each in whole.shares([instance.parts(score) for score in known], instance.whole)]
 
     def _record_fault(self, fault: Fault) -> None:
         """Each misstep once a run: a metric that raises on every chunk is one fault, not a hundred."""
@@ -153,6 +186,7 @@ class Evaluation:
 _ANSWERERS: dict[str, Callable[[Evaluation, PlannedTask, Sequence[Sample]], list[tuple[Generation, ...]]]] = {
     "generate": Evaluation._generate,
     "choose": Evaluation._choose,
+    "likelihood": Evaluation._weigh,
 }
 
 

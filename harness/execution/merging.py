@@ -183,7 +183,7 @@ def _targets(samples: Sequence[Sample]) -> Iterator[tuple[Prompt, str]]:
 
 
 def _greedy(settings: GenerationSettings) -> GenerationSettings:
-    return replace(settings, temperature=0.0, top_p=1.0)
+    return replace(settings, temperature=0.0, top_p=1.0, repeats=1)
 
 
 def _check_base(run: Run, model: Model) -> None:

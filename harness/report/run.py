@@ -9,6 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from harness.report import arrange, layout, numbers
+from harness.report.breakdown import TaskBreakdown, breakdowns
 from harness.report.tables import status
 from harness.report.text import plain
 from harness.report.training import Trained, trainings_screen
@@ -23,12 +24,17 @@ def run_screen(
     faults: Sequence[Fault] = (),
     more: Mapping[str, str] | None = None,
     trained: Sequence[Trained] = (),
+    told: Sequence[TaskBreakdown] = (),
 ) -> RenderableType:
-    """Header, values, how it was trained, plugins, notes and faults; ``more`` are further lines of the header."""
+    """Header, values and what metrics tell besides, how it was trained, plugins, notes and faults.
+
+    ``more`` are further lines of the header.
+    """
     notes = arrange.remarks([run])
     return layout.spaced(
         layout.facts([*_header(run), *(more or {}).items()]),
         _values(run),
+        breakdowns(told) if told else None,
         trainings_screen(trained) if trained else None,
         Group(layout.section("Plugins"), _plugins(run)) if run.origins else None,
         Group(layout.section("Know this"), layout.bullets(notes)) if notes else None,

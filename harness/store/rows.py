@@ -25,7 +25,6 @@ from harness.values import (
     Generation,
     GenerationSettings,
     Message,
-    Mode,
     Pair,
     Prompt,
     Provenance,
@@ -45,7 +44,7 @@ def sample_row(sample: Sample) -> tuple[Cell, ...]:
     return (sample.id, json_cell(prompt), json_cell(sample.targets), json_cell(sample.choices))
 
 
-def place_row(task: int, position: int, mode: Mode, sample: Sample) -> tuple[Cell, ...]:
+def place_row(task: int, position: int, answers: int, sample: Sample) -> tuple[Cell, ...]:
     """What one task says of the sample: task, position, answer, stratum, cluster, tags, attempts, id."""
     return (
         task,
@@ -54,7 +53,7 @@ def place_row(task: int, position: int, mode: Mode, sample: Sample) -> tuple[Cel
         optional_text_cell(sample.stratum),
         optional_text_cell(sample.cluster),
         json_cell(sample.tags) if sample.tags else None,
-        len(sample.choices) if mode == "choose" and sample.choices else 1,
+        answers,
         sample.id,
     )
 

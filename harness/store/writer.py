@@ -175,7 +175,8 @@ class Writer:
                     f"{self.path}: a sample of task '{task.name}' has the id of a recorded sample and other content; "
                     "ids must be digests of the content"
                 ) from error
-            places = (place_row(key, position, task.mode, sample) for position, sample in enumerate(samples))
+            placed = enumerate(samples)
+            places = (place_row(key, position, task.answers_to(sample), sample) for position, sample in placed)
             self.db.conn.executemany(_PLACE, places)
 
     def add_batch(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,9 @@ def load(path: Path, *, text: str | None = None) -> Suite:
 
     text = _text(path) if text is None else text
     content, lines = _parse(text, path)
+    for index, task in enumerate(_listed(content, "tasks")):
+        for place, metric in enumerate(_listed(task, "metrics")):
+            _read_in(metric, path, lines.get(("tasks", index, "metrics", place)))
     try:
         parsed = SuiteFile.model_validate(content)
     except ValidationError as error:
@@ -57,6 +61,31 @@ def override(suite: Suite, **changes: Any) -> Suite:  # noqa: ANN401 - any field
     changed = dataclasses.replace(suite, **changes)
     written = {name: getattr(changed, name) for name in changes}
     return dataclasses.replace(changed, digest=digest([suite.digest, written])) if changes else suite
+
+
+def _listed(content: object, key: str) -> list[object]:
+    found = content.get(key) if isinstance(content, dict) else None
+    return found if isinstance(found, list) else []
+
+
+def _read_in(metric: object, path: Path, line: int | None) -> None:
+    """An option of a metric that stands in a JSON file of its own, ``schema_file: FILE``, becomes ``schema:`` itself.
+
+    So the record holds what was scored by, and another content is another suite.
+    """
+    if not isinstance(metric, dict):
+        return
+    for key in [key for key in metric if isinstance(key, str) and key.endswith("_file")]:
+        option, named = key.removesuffix("_file"), metric.pop(key)
+        if option in metric:
+            raise UsageError(f"{option!r} and {key!r} are two of one kind; keep one", path=path, line=line)
+        file = path.parent / str(named)
+        try:
+            metric[option] = json.loads(file.read_text(encoding="utf-8"))
+        except OSError as error:
+            raise UsageError(f"{key} {file} cannot be read: {error.strerror}", path=path, line=line) from None
+        except ValueError as error:
+            raise UsageError(f"{key} {file} is no JSON: {error}", path=path, line=line) from None
 
 
 def _text(path: Path) -> str:
@@ -93,13 +122,22 @@ def _parse(text: str, path: Path) -> tuple[dict[str, Any], Lines]:
         raise UsageError(f"not valid YAML: {error.problem}", path=path, line=line) from None
     except yaml.YAMLError as error:
         raise UsageError(f"not valid YAML: {str(error).splitlines()[0]}", path=path) from None
+    except RecursionError:
+        raise _too_deep(path) from None
     except ValueError as error:  # a number that YAML's own pattern lets pass, as 0x_
         raise UsageError(f"not valid YAML: {error}", path=path) from None
     if not isinstance(node, yaml.MappingNode):
         raise UsageError("not a suite: the file holds no keys", path=path, line=1, remedy="begin with 'suite: NAME'")
     lines: Lines = {}
-    _note_lines(node, (), lines, path)
+    try:
+        _note_lines(node, (), lines, path)
+    except RecursionError:
+        raise _too_deep(path) from None
     return content, lines
+
+
+def _too_deep(path: Path) -> UsageError:
+    return UsageError("not a suite: something in it is nested without end", path=path, remedy="look at its aliases (*)")
 
 
 def _note_lines(node: yaml.Node, where: tuple[str | int, ...], lines: Lines, path: Path) -> None:
@@ -213,6 +251,7 @@ def _task(task: schema.Task, suite: schema.SuiteFile) -> SuiteTask:
         stop=tuple(given.stop),
         seed=suite.seed,
         batch_size=suite.batch_size,
+        repeats=given.repeats,
     )
     return SuiteTask(
         task.name, task.data, task.mode, tuple(_ref(each) for each in task.metrics), settings, task.limit, task.cluster

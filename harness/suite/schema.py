@@ -81,6 +81,13 @@ class Generation(_Strict):
     temperature: Annotated[float, Field(ge=0)] = 0.0
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
     stop: list[str] = []
+    repeats: PositiveInt = 1
+
+    @model_validator(mode="after")
+    def _repeats_differ(self) -> Generation:
+        if self.repeats > 1 and self.temperature == 0:
+            raise ValueError("repeats needs a temperature above 0: greedy answers are all the same")
+        return self
 
 
 class Task(_Strict):
@@ -214,6 +221,6 @@ def _check_margin(name: str, margin: object) -> None:
     if isinstance(margin, bool) or not isinstance(margin, int | float):
         kinds = "points as 0.05, or a share of the baseline's score as 5%" if name == "max_drop" else "a share as 0.05"
         raise ValueError(f"{name} is {kinds}, not {margin!r}")
-    if not 0 < margin < 1:
-        remedy = "; write 0.05 for 5 points or 5% for a share" if name == "max_drop" else ""
-        raise ValueError(f"{name} {margin:g} is not between 0 and 1{remedy}")
+    is_share = isinstance(margin, _Share) or name == "max_relative_drop"
+    if not (0 < margin < 1 if is_share else margin > 0):  # how many points there are, the metric says
+        raise ValueError(f"{name} {margin:g} is not {'between 0 and 1' if is_share else 'above 0'}")

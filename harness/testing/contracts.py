@@ -21,8 +21,8 @@ import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, get_args
 
-from harness.protocols import Metric, ScoringContext
-from harness.testing.examples import EXAMPLES, UNANSWERED, UNTARGETED, text_item
+from harness.protocols import Metric, MetricOverSums, ScoringContext
+from harness.testing.examples import EXAMPLES, UNANSWERED, UNTARGETED
 from harness.testing.isolation import heavy_imports
 from harness.values import Item, Mode, Score
 
@@ -101,9 +101,9 @@ class MetricContract:
 
     def test_an_empty_answer_is_an_answer(self) -> None:
         """Where a text has a value, no text has one too: an empty answer is a bad answer, not a missing one."""
-        items = [item for item in self._answered if item.generations and item.text and not item.sample.choices]
+        items = [item for item in self._answered if item.generations and item.text and _is_written(item)]
         scored = [item for item, score in zip(items, self._scores(items), strict=True) if score.value is not None]
-        emptied = [text_item(item.sample.id, text, *item.sample.targets) for item in scored for text in ("", " \n")]
+        emptied = [_emptied(item, text) for item in scored for text in ("", " \n")]
         for score in self._scores(emptied):
             _demand(score.value is not None, f"{self._who} has no value for an empty answer ({score.why_missing})")
             self._within(score.value or 0.0, "the score of an empty answer")
@@ -129,6 +129,24 @@ class MetricContract:
             self._within(metric.aggregate(some), "the aggregate")
         there, back = metric.aggregate(scores), metric.aggregate(scores[::-1])
         _demand(math.isclose(there, back), f"{self._who} aggregates to {there} and in reverse order to {back}")
+
+    def test_the_aggregate_is_the_whole_of_the_sums(self) -> None:
+        """Of a metric over sums: the comparison adds up the recorded parts itself, with each item left out in turn."""
+        metric = self._make()
+        scores = [_recorded(score) for score in self._scores(self._all) if score.value is not None]
+        if not isinstance(metric, MetricOverSums) or not scores:
+            return
+        parts = [tuple(metric.parts(score)) for score in scores]
+        lengths = sorted({len(each) for each in parts})
+        _demand(len(lengths) == 1, f"{self._who} gives {lengths} parts: every score needs as many as the others")
+        sums = [math.fsum(column) for column in zip(*parts, strict=True)]
+        aggregate, whole = metric.aggregate(scores), metric.whole(sums)
+        same = math.isclose(aggregate, whole, rel_tol=1e-9, abs_tol=1e-12)
+        _demand(same, f"{self._who} aggregates to {aggregate}, and the whole of its sums is {whole}")
+        self._within(metric.whole([0.0] * len(sums)), "the whole of no items")
+        for own in parts:
+            rest = [everything - part for everything, part in zip(sums, own, strict=True)]
+            self._within(metric.whole(rest), "the whole without one item")
 
     @classmethod
     def promises(cls) -> tuple[str, ...]:
@@ -179,6 +197,23 @@ def check_metric(
     contract = type("Contract", (MetricContract,), facts)()
     for promise in MetricContract.promises():
         getattr(contract, promise)()
+
+
+def _emptied(item: Item, text: str) -> Item:
+    """The item with this text in the place of each answer; the time and the tokens that it took stay as they were."""
+    return dataclasses.replace(
+        item, generations=tuple(dataclasses.replace(each, text=text) for each in item.generations)
+    )
+
+
+def _is_written(item: Item) -> bool:
+    """Whether the model wrote the answers: not where it was given them, to say how likely they are."""
+    return all(each.finish_reason in ("stop", "length") for each in item.generations)
+
+
+def _recorded(score: Score) -> Score:
+    """The score as it is read back from the record."""
+    return dataclasses.replace(score, details=json.loads(json.dumps(dict(score.details))))
 
 
 def _demand(kept: bool, broken: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from harness.values import Generation, Item, Mode, Sample
@@ -27,6 +28,12 @@ def choice_item(name: str, log_likelihoods: Mapping[str, float], answer: int | N
     return Item(Sample(name, f"Question {name}?", targets, choices, answer), generations)
 
 
+def likelihood_item(name: str, text: str, log_likelihood: float | None, tokens: int) -> Item:
+    """An item of ``likelihood``: raw text with its log-likelihood over so many tokens; ``None``: it was never had."""
+    weighed = () if log_likelihood is None else (Generation(name, 0, text, "given", 1, tokens, 0.0, log_likelihood),)
+    return Item(Sample(name, text, ()), weighed)
+
+
 _TEXTS = (
     text_item("same", "Paris is the capital of France.", "Paris is the capital of France."),
     text_item("unlike", "I do not know.", "Paris is the capital of France."),
@@ -50,18 +57,35 @@ _CHOICES = (
     choice_item("right by length", {" a": -3.0, " a much longer choice": -3.5}, 1),
     choice_item("tie", {" yes": -2.0, " no": -2.0}, 1),
 )
+_WEIGHED = (
+    likelihood_item("likely", "The capital of France is Paris.", -9.25, 7),
+    likelihood_item("unlikely", "colourless green ideas sleep furiously", -80.5, 9),
+    likelihood_item("certain", "one two three four", 0.0, 4),
+    likelihood_item("one word", "Paris", -3.5, 1),
+    likelihood_item("long", "all work and no play makes Jack a dull boy\n" * 200, -4_000.0, 2_200),
+    likelihood_item("without spaces, and long", "日本の首都は東京です。" * 20, -610.0, 260),
+    likelihood_item("edges of white space", " \n two words \n ", -14.0, 6),
+    likelihood_item("white space only", " \n\t ", -6.0, 3),
+    likelihood_item("markup, weighed", "<b>bold</b> [red]Paris[/red] \x1b[31mParis\x1b[0m \x00", -120.0, 40),
+    likelihood_item("half a character", "half \ud83d of one", -20.0, 8),
+    likelihood_item("empty text", "", 0.0, 0),
+    likelihood_item("impossible", "a text of no probability", -math.inf, 5),
+    likelihood_item("not a number", "a text that overflowed", math.nan, 5),
+)
 
-EXAMPLES: Mapping[Mode, tuple[Item, ...]] = {"generate": _TEXTS, "choose": _CHOICES}
+EXAMPLES: Mapping[Mode, tuple[Item, ...]] = {"generate": _TEXTS, "choose": _CHOICES, "likelihood": _WEIGHED}
 """Answered items by mode, right and wrong, plain and hostile."""
 
 UNANSWERED: Mapping[Mode, tuple[Item, ...]] = {
     "generate": (text_item("never answered", None, "Paris"), text_item("never answered, no target", None)),
     "choose": (Item(Sample("never answered", "Question?", (" a",), (" a", " b"), 0), ()),),
+    "likelihood": (likelihood_item("never weighed", "The capital of France is Paris.", None, 0),),
 }
 """Items of which nothing was recorded."""
 
 UNTARGETED: Mapping[Mode, tuple[Item, ...]] = {
     "generate": (text_item("no target", "Paris"),),
     "choose": (choice_item("no right choice", {" Paris": -1.0, " Lyon": -2.0}, None),),
+    "likelihood": (),
 }
-"""Items that were answered, but of which nobody knows what is right."""
+"""Items that were answered, but of which nobody knows what is right; a text is weighed as it is."""

@@ -1,39 +1,11 @@
-"""From one ``.gguf`` file to a model folder, once."""
+"""From one ``.gguf`` file to a model folder."""
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from harness import ModelFailed
 from harness_backends.quiet import without_bars
-
-
-def make_once(target: Path, fill: Callable[[Path], None]) -> Path:
-    """``target``, filled by ``fill(folder)`` unless it is there already.
-
-    Whoever reads ``target`` finds it whole or not at all: it is filled beside its place and renamed, and two processes
-    that want it at the same time do the work once. A ``fill`` that raises leaves nothing behind.
-    """
-    import filelock
-
-    if target.is_dir():
-        return target
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with filelock.FileLock(target.parent / f"{target.name}.lock"):
-        if target.is_dir():
-            return target
-        workplace = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
-        try:
-            whole = workplace / "whole"
-            whole.mkdir()
-            fill(whole)
-            whole.rename(target)
-        finally:
-            shutil.rmtree(workplace, ignore_errors=True)
-    return target
 
 
 def convert(gguf: Path, folder: Path) -> None:

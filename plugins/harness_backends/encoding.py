@@ -27,6 +27,13 @@ class Pair:
     context: list[int]
     continuation: list[int]
 
+    def input(self, max_length: int) -> list[int]:
+        """What goes into the model to weigh the continuation; its last token is only predicted, never looked at.
+
+        Beyond the model's length the beginning of the context is left out.
+        """
+        return [*self.context, *self.continuation][-(max_length + 1) :][:-1]
+
 
 @dataclass(frozen=True)
 class Encoder:
@@ -91,6 +98,11 @@ class Encoder:
                 tokens = self.tokenizer(some, add_special_tokens=special, verbose=False)["input_ids"]
                 found.update(zip(some, tokens, strict=True))
         return found
+
+    def texts(self, texts: Sequence[str]) -> list[list[int]]:
+        """The tokens of each text by itself, with the first token that the tokenizer adds, if it adds one."""
+        tokens = self._encoded(set(texts))
+        return [tokens[text] for text in texts]
 
     def prompt(self, prompt: Prompt, *, room: int) -> list[int]:
         """The tokens of a prompt, messages through the chat template; beyond ``room`` tokens the first are left out."""

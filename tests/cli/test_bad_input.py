@@ -252,7 +252,7 @@ CASES = [
     Case(
         "a margin above one",
         suite("max_drop: 0.5", "max_drop: 5"),
-        r"suite.yaml:\d+: gates.0: max_drop 5 is not between 0 and 1; write 0.05 for 5 points or 5% for a share",
+        r"suite.yaml:\d+: max_drop 5 is not between 0 and 1; f1 goes from 0 to 1; write 0.05 for 5 points",
     ),
     Case(
         "a margin that is no number",

@@ -517,7 +517,7 @@ def test_equal_texts_are_one_request_unless_they_are_drawn() -> None:
     assert different(requests(*twins, temperature=0.5))
 
 
-@pytest.mark.parametrize("name", [each.name for each in dataclasses.fields(GenerationSettings)])
+@pytest.mark.parametrize("name", sorted({each.name for each in dataclasses.fields(GenerationSettings)} - {"repeats"}))
 def test_every_setting_matters_where_it_acts(name: str) -> None:
     default = getattr(GenerationSettings(), name)
     changed = {name: (*default, "x") if isinstance(default, tuple) else default + 1}
@@ -531,6 +531,15 @@ def test_every_setting_matters_where_it_acts(name: str) -> None:
     assert matters(temperature=0.5)
     assert matters() == (name not in {"top_p", "seed"}), "greedy answers are not drawn"
     assert matters(mode="choose") == (name == "batch_size")
+
+
+def test_each_attempt_is_a_request_of_its_own_however_many_there_are() -> None:
+    sample = Sample("a", "x", ("yes",))
+    thrice = requests(sample, temperature=0.5, repeats=3)
+    assert len(thrice) == 3
+    assert different(thrice)
+    assert requests(sample, temperature=0.5, repeats=2) == thrice[:2]
+    assert requests(sample, temperature=0.5) == thrice[:1]
 
 
 def test_a_request_is_known_in_microseconds() -> None:

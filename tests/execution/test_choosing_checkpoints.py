@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -92,6 +93,18 @@ def test_where_all_have_forgotten_too_much_the_one_that_lost_least_is_chosen(cho
 def test_a_checkpoint_that_was_not_measured_is_never_better(choice: CheckpointChoice) -> None:
     assert chosen(choice, (10, None, 0.8), (20, 0.1, 0.8))[0] == 20
     assert chosen(choice, (10, 0.9, None), (20, 0.1, 0.8))[0] == 20
+
+
+def test_each_metric_counts_on_its_own_scale(project: Project) -> None:
+    text = SUITE.replace("metrics: [exact_match, f1]", "metrics: [f1, bleu]").replace(
+        "gates:", "gates:\n  - {task: colours, metric: bleu, min_gain: 5}"
+    )
+    made = plan.make(load(project.write_suite(text)), Catalog.build(Host.load()))
+    told = run("tuned@1", 0.4, 1.0)
+    bleu = Estimate("colours@choice", "bleu", 20.0, None, None, 6, 0)
+    scored = replace(told, estimates=(*told.estimates, bleu))
+    judged, _ = CheckpointChoice.among(made, {}).judge(run("base", 0.0, 1.0), {1: scored})
+    assert judged[0].gain == pytest.approx((0.4 + 0.2) / 2)
 
 
 @given(

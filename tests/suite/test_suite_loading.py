@@ -261,3 +261,41 @@ def test_a_stop_that_means_nothing_is_told_in_one_line(benchmark: str, problem: 
     said = refused(tmp_path, text)
     assert said.startswith(f"{tmp_path / 'suite.yaml'}:{line_of(text, benchmark)}: ")
     assert problem in said
+
+
+@pytest.mark.parametrize("text", ["suite: x\ntasks: &all [*all]\n", "suite: x\ndata: &all {more: *all}\n", "[" * 5000])
+def test_what_holds_itself_or_is_nested_without_end_is_refused(tmp_path: Path, text: str) -> None:
+    path = write(tmp_path, text)
+    with pytest.raises(UsageError, match="nested without end"):
+        load(path)
+
+
+WITH_A_FILE = SUITE.replace("[exact_match, f1]", "[{name: json_schema, schema_file: ticket.json}]")
+
+
+def test_an_option_of_a_metric_may_stand_in_a_file_beside_the_suite(tmp_path: Path) -> None:
+    (tmp_path / "ticket.json").write_text('{"type": "object"}')
+    suite = load(write(tmp_path, WITH_A_FILE))
+    assert suite.tasks[0].metrics == (Ref("json_schema", {"schema": {"type": "object"}}),)
+    (tmp_path / "ticket.json").write_text('{"type": "array"}')
+    assert load(tmp_path / "suite.yaml").digest != suite.digest
+
+
+@pytest.mark.parametrize(
+    ("content", "own", "said"),
+    [
+        (None, "", "schema_file .*ticket.json cannot be read: No such file"),
+        (b"{", "", "schema_file .*ticket.json is no JSON"),
+        (b"\xff", "", "schema_file .*ticket.json is no JSON"),
+        (b"{}", ", schema: {}", "'schema' and 'schema_file' are two of one kind; keep one"),
+    ],
+)
+def test_a_file_of_an_option_that_is_of_no_use_is_told_with_its_line(
+    tmp_path: Path, content: bytes | None, own: str, said: str
+) -> None:
+    if content is not None:
+        (tmp_path / "ticket.json").write_bytes(content)
+    text = WITH_A_FILE.replace("ticket.json", f"ticket.json{own}")
+    with pytest.raises(UsageError, match=said) as told:
+        load(write(tmp_path, text))
+    assert told.value.line == line_of(text, "schema_file")

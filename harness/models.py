@@ -1,0 +1,67 @@
+"""How a model's folder gets onto this machine: from the hub or its cache, or made here once and kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from harness.errors import ModelFailed, UsageError
+
+
+def make_once(target: Path, fill: Callable[[Path], None]) -> Path:
+    """``target``, filled by ``fill(folder)`` unless it is there already.
+
+    Whoever reads ``target`` finds it whole or not at all: it is filled beside its place and renamed, and two processes
+    that want it at the same time do the work once. A ``fill`` that raises leaves nothing behind.
+    """
+    import shutil
+    import tempfile
+
+    import filelock
+
+    if target.is_dir():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    with filelock.FileLock(target.parent / f"{target.name}.lock"):
+        if target.is_dir():
+            return target
+        workplace = Path(tempfile.mkdtemp(prefix=f".{target.name}-", dir=target.parent))
+        try:
+            whole = workplace / "whole"
+            whole.mkdir()
+            fill(whole)
+            whole.rename(target)
+        finally:
+            shutil.rmtree(workplace, ignore_errors=True)
+    return target
+
+
+def hub_snapshot(name: str, files: Sequence[str], *, revision: str | None = None, offline: bool) -> Path | None:
+    """The folder of the hub's cache with the model's ``files`` (patterns), fetched unless ``offline``.
+
+    ``None`` where the hub, or its cache, does not have it; a snapshot from the cache may lack files that were never
+    asked for. Raises ``UsageError`` for a name or revision that the hub does not know, and ``ModelFailed`` for a model
+    whose terms were not accepted.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import (
+        GatedRepoError,
+        HfHubHTTPError,
+        RepositoryNotFoundError,
+        RevisionNotFoundError,
+    )
+
+    # the HTTP library's own errors too, which are no OSErrors; which library it is differs with the hub's version
+    network = [base for base in HfHubHTTPError.__bases__ if issubclass(base, Exception)]
+    not_there: tuple[type[Exception], ...] = (OSError, ValueError, *network)
+    try:
+        return Path(snapshot_download(name, revision=revision, allow_patterns=list(files), local_files_only=offline))
+    except GatedRepoError as error:
+        raise ModelFailed(f"{name} is gated: accept its terms on the hub and set HF_TOKEN") from error
+    except (RepositoryNotFoundError, RevisionNotFoundError) as error:
+        raise UsageError(
+            f"the hub has no model {name}{f' with revision {revision}' if revision else ''}",
+            remedy="check the name; a private model needs HF_TOKEN",
+        ) from error
+    except not_there:
+        return None  # or the network broke off: the caller knows further ways
