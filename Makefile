@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-TOPICS := startup levels memory scoring generation invariance reuse record kills training demo
+TOPICS := startup levels memory scoring generation invariance reuse record kills training metrics bertscore sandbox demo
 
 .PHONY: demo test check bench clean
 
@@ -17,8 +17,9 @@ $(STAMP): pyproject.toml constraints.txt
 demo: $(STAMP)
 	$(BIN)/harness demo
 
+# a test process a core, each with one thread; a file's tests stay together, since they share what they have made
 test: $(STAMP)
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(STAMP)
 	$(BIN)/ruff check .

@@ -4,16 +4,42 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
-from typing import Any, ClassVar, NoReturn
+from typing import Any, ClassVar, NoReturn, TypeVar
 
 from harness import PerSample, Score
+from harness_metrics.text import escaped, printable
+
+T = TypeVar("T")
 
 _FENCE = re.compile(r"```[^\n`]*\n(.*?)```", re.DOTALL)
 
 Fields = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class JsonValid(PerSample):
+    """1 if the answer is JSON (RFC 8259), else 0, and ``details`` say why.
+
+    Any value is JSON, a number or a text in quotation marks as well as an object. ``NaN`` is none, nor is a name that
+    stands twice in one object, because two readers would read two things.
+    """
+
+    name: ClassVar[str] = "json_valid"
+    needs_target: ClassVar[bool] = False
+
+    fenced: bool = True
+    """An answer that is no JSON as it stands may hold it in a Markdown fence; the first fence counts."""
+
+    def score_one(self, text: str, targets: Sequence[str]) -> Score:
+        """1.0 or 0.0."""
+        try:
+            in_answer(text, read_json, fenced=self.fenced)
+        except ValueError as error:
+            return Score("", 0.0, None, {"invalid": printable(str(error))})
+        return Score("", 1.0)
 
 
 @dataclass(frozen=True)
@@ -39,19 +65,10 @@ class JsonFields(PerSample):
         if not wanted:
             return Score("", None, "no target to compare with: no target is a JSON object")
         try:
-            answer = self._fields(text)
+            answer = in_answer(text, _read, fenced=self.fenced)
         except ValueError as error:
-            return Score("", 0.0, None, {"invalid": _printable(str(error))})
+            return Score("", 0.0, None, {"invalid": escaped(str(error))})
         return max((self._compared(answer, target) for target in wanted), key=lambda score: score.value or 0.0)
-
-    def _fields(self, text: str) -> Fields:
-        try:
-            return _read(text)
-        except ValueError:
-            fence = _FENCE.search(text) if self.fenced else None
-            if fence is None:
-                raise
-            return _read(fence[1])
 
     def _compared(self, answer: Fields, target: Fields) -> Score:
         right = [name for name in target if name in answer and answer[name] == target[name]]
@@ -61,7 +78,7 @@ class JsonFields(PerSample):
             "extra": [name for name in answer if name not in target],
         }
         fields = len(target) + (len(faults["extra"]) if self.extra_fields_count else 0)
-        details = {fault: [_printable(name) for name in names] for fault, names in faults.items() if names}
+        details = {fault: [escaped(name) for name in names] for fault, names in faults.items() if names}
         return Score("", len(right) / fields if fields else 1.0, None, details)
 
 
@@ -74,21 +91,21 @@ def _readable(text: str) -> Fields | None:
 
 def _read(text: str) -> Fields:
     """The object, in values whose plain ``==`` is equality as JSON; ``ValueError`` with the reason if it is none."""
-    try:
-        value = json.loads(
-            text,
-            parse_int=_number,
-            parse_float=_number,
-            parse_constant=_refuse_constant,
-            object_pairs_hook=_unique,
-        )
-    except json.JSONDecodeError as error:
-        raise ValueError(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
-    except RecursionError:
-        raise ValueError("not JSON that can be read: nested too deeply") from None
+    value = read_json(text)
     if not isinstance(value, dict):
         raise ValueError("JSON, but not an object")
     return value
+
+
+def in_answer(text: str, read: Callable[[str], T], *, fenced: bool) -> T:
+    """What ``read`` makes of the answer, or of its first Markdown fence where it refuses the answer as it stands."""
+    try:
+        return read(text)
+    except ValueError:
+        fence = _FENCE.search(text) if fenced else None
+        if fence is None:
+            raise
+        return read(fence[1])
 
 
 def _number(digits: str) -> tuple[str, Decimal]:
@@ -97,6 +114,24 @@ def _number(digits: str) -> tuple[str, Decimal]:
         return "number", Decimal(digits)
     except InvalidOperation:
         raise ValueError("not JSON that can be read: a number is too large") from None
+
+
+def read_json(
+    text: str, *, integer: Callable[[str], object] = _number, fraction: Callable[[str], object] = _number
+) -> Any:  # noqa: ANN401 - any JSON value
+    """The value of a JSON text, its numbers made from their digits; ``ValueError`` with the reason if it is no JSON."""
+    try:
+        return json.loads(
+            text,
+            parse_int=integer,
+            parse_float=fraction,
+            parse_constant=_refuse_constant,
+            object_pairs_hook=_unique,
+        )
+    except json.JSONDecodeError as error:
+        raise ValueError(f"not JSON: {error.msg} at line {error.lineno}, column {error.colno}") from None
+    except RecursionError:
+        raise ValueError("not JSON that can be read: nested too deeply") from None
 
 
 def _refuse_constant(word: str) -> NoReturn:
@@ -110,8 +145,3 @@ def _unique(pairs: Sequence[tuple[str, Any]]) -> Fields:
             raise ValueError(f"the name {name!r} stands twice in one object")
         fields[name] = value
     return fields
-
-
-def _printable(text: str) -> str:
-    """The text with half characters escaped, so that it can be stored as UTF-8."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
