@@ -21,6 +21,7 @@ from harness_forgetting.mmlu import Mmlu
 NEARBY = Path(__file__).resolve().parents[1].parent / "shared" / "data"
 TICKETS = Path(__file__).resolve().parents[1] / "suites" / "data" / "support_tickets.test.jsonl"
 BATCH_SIZES = (1, 4, 16)
+ALL = ("tickets", "mmlu", "hellaswag")
 
 
 def main() -> None:
@@ -30,12 +31,13 @@ def main() -> None:
     parser.add_argument("--device", default="auto")
     parser.add_argument("--dtype", action="append", help="default float32 and bfloat16")
     parser.add_argument("--items", type=int, default=114, help="of each benchmark, and at most so many tickets")
+    parser.add_argument("--only", action="append", choices=ALL, help="default all three")
     parser.add_argument("--quick", action="store_true", help="six items of each")
     options = parser.parse_args()
     count = 6 if options.quick else options.items
     for dtype in options.dtype or ("float32", "bfloat16"):
         with Transformers().open(ModelRef(options.model, dtype=dtype, device=options.device)) as model:
-            for name, answers in asked(model, count, options.pack).items():
+            for name, answers in asked(model, count, options.pack, options.only or ALL).items():
                 changed = sum(len(set(each)) > 1 for each in zip(*answers, strict=True))
                 share, limit = changed / len(answers[0]), 0.0 if dtype == "float32" else None
                 ok = None if limit is None else share <= limit
@@ -43,11 +45,11 @@ def main() -> None:
                     items=len(answers[0]), batch_sizes=BATCH_SIZES)  # fmt: skip
 
 
-def asked(model: Model, count: int, pack: Path) -> dict[str, list[list[str]]]:
+def asked(model: Model, count: int, pack: Path, wanted: Sequence[str]) -> dict[str, list[list[str]]]:
     """Name -> for each batch size every item's answer."""
-    found = {"tickets": [texts(model, count, size) for size in BATCH_SIZES]}
+    found = {"tickets": [texts(model, count, size) for size in BATCH_SIZES]} if "tickets" in wanted else {}
     for benchmark in (Mmlu(limit=count, pack=str(pack)), HellaSwag(limit=count, pack=str(pack))):
-        if pack.is_dir():
+        if benchmark.name in wanted and pack.is_dir():
             found[benchmark.name] = [choices(model, benchmark, size) for size in BATCH_SIZES]
     return found
 

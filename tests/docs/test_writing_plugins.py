@@ -36,7 +36,7 @@ def test_the_metric_has_25_lines() -> None:
 
 def test_the_contract_test_of_the_page_passes(tmp_path: Path) -> None:
     (tmp_path / "harness_demo_metric.py").write_text(blocks("python")[0])
-    (tmp_path / "test_brevity.py").write_text(blocks("python")[1])
+    (tmp_path / "test_brevity.py").write_text(blocks("python")[2])
 
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "test_brevity.py"],
@@ -52,7 +52,7 @@ def test_the_contract_test_of_the_page_passes(tmp_path: Path) -> None:
 
 def test_the_watcher_of_the_page_watches(capsys: pytest.CaptureFixture[str]) -> None:
     watcher = types.ModuleType("watcher")
-    exec(compile(blocks("python")[2], "writing-plugins.md", "exec"), vars(watcher))
+    exec(compile(blocks("python")[3], "writing-plugins.md", "exec"), vars(watcher))
     host = Host([("page:watcher", Origin("page", "1", "watcher"), lambda: watcher)])
     faults: list[Fault] = []
     run = types.SimpleNamespace(id="demo-1/base")
@@ -84,3 +84,13 @@ def test_the_page_names_no_hook_that_is_not_there() -> None:
 @pytest.mark.parametrize("fact", sorted(Metric.__annotations__))
 def test_every_fact_of_a_metric_is_explained(fact: str) -> None:
     assert f"| `{fact}` |" in PAGE
+
+
+def test_the_metric_over_sums_of_the_page_keeps_the_contract(tmp_path: Path) -> None:
+    module = tmp_path / "verbosity_of_the_page.py"
+    module.write_text(blocks("python")[1])
+    tried = (
+        "from harness.testing import check_metric; from verbosity_of_the_page import Verbosity; check_metric(Verbosity)"
+    )
+    done = subprocess.run([sys.executable, "-c", tried], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
