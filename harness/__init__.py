@@ -1,6 +1,6 @@
 """The face of the harness: what a plugin imports. Nothing heavy stands behind it."""
 
-from harness.authoring import MeanOfScores, OverSums, PerSample
+from harness.authoring import MeanOfScores, OverSums, PerSample, why_unscored
 from harness.errors import HarnessError, ModelFailed, NotMeasured, TrainingFailed, UsageError, did_you_mean
 from harness.hookspecs import hookimpl
 from harness.hub import cache_folder, hub_answers
@@ -91,5 +91,6 @@ __all__ = [
     "hub_snapshot",
     "make_once",
     "sample_id",
+    "why_unscored",
     "with_unique_ids",
 ]

@@ -10,6 +10,15 @@ from harness.protocols import ScoringContext
 from harness.values import Item, Mode, Score
 
 
+def why_unscored(item: Item, *, needs_target: bool = True) -> str | None:
+    """Why there is nothing to score in the item, ``None`` where there is."""
+    if not item.generations:
+        return "no answer was recorded"
+    if needs_target and not item.sample.targets:
+        return "no target to compare with: the sample has none"
+    return None
+
+
 class MeanOfScores:
     """Aggregates by the mean, which is what the paired comparison compares."""
 
@@ -66,10 +75,8 @@ class PerSample(MeanOfScores):
         return [self._score(item) for item in items]
 
     def _score(self, item: Item) -> Score:
-        if not item.generations:
-            return Score(item.sample.id, None, "no answer was recorded")
-        if self.needs_target and not item.sample.targets:
-            return Score(item.sample.id, None, "no target to compare with: the sample has none")
+        if why := why_unscored(item, needs_target=self.needs_target):
+            return Score(item.sample.id, None, why)
         marks = [self.score_one(each.text, item.sample.targets) for each in item.generations]
         scores = [mark if isinstance(mark, Score) else Score(item.sample.id, mark) for mark in marks]
         missing = [score for score in scores if score.value is None]

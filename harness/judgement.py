@@ -114,8 +114,7 @@ class Judgement:
 
     def _measured(self, task: Task, label: str, metric: Metric, against: str, baseline: Run) -> gate.Evidence:
         pairs, why_not = self._pairs(task, label, baseline), None
-        over_sums = isinstance(metric, MetricOverSums)
-        if isinstance(metric, MetricOverSums):
+        if over_sums := isinstance(metric, MetricOverSums):
             try:
                 pairs = self._as_shares(task, label, metric, baseline, pairs)
             except Exception as error:  # the plugin's own sums: what it cannot reckon was not measured

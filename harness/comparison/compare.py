@@ -15,6 +15,7 @@ from harness.comparison.evidence import (
     as_scheduled,
     change,
     finite,
+    groups,
     level,
     level_at,
     method,
@@ -48,12 +49,12 @@ def estimate(
     scored = [score for score in scores if _is_known(score.value)]
     values = as_array(score.value if _is_known(score.value) else None for score in scores)
     value = aggregate(scored) if scored else None
-    groups = {} if clusters is None else clusters
-    pairs = tuple(Pair(each.sample_id, None, each.value, cluster=groups.get(each.sample_id)) for each in scores)
+    own = {} if clusters is None else clusters
+    pairs = tuple(Pair(each.sample_id, None, each.value, cluster=own.get(each.sample_id)) for each in scores)
     evidence = Evidence(task, metric, "", pairs, True, finite(bounds))
     asked = level(values, 0.0, finite(bounds))
     if shares is not None:
-        whole = len(scored) == len(scores) and not _in_groups(pairs)
+        whole = len(scored) == len(scores) and groups(pairs) is None
         low, high = _jackknifed(np.asarray(shares, dtype=np.float64), finite(bounds)) if whole else (None, None)
     else:
         low, high = _ends(evidence, asked) if _is_mean(aggregate, scored) else (None, None)
@@ -75,7 +76,7 @@ def delta(evidence: Evidence) -> Delta:
     baseline, candidate = both.baseline[complete], both.candidate[complete]
     own = 1.0 if higher_is_better else -1.0
     low, high = _ends(evidence, change(both)) if both.keep_their_bounds and not off_schedule else (None, None)
-    if evidence.over_sums and not off_schedule and complete.all() and not _in_groups(pairs):
+    if evidence.over_sums and not off_schedule and complete.all() and groups(pairs) is None:
         low, high = _jackknifed(candidate - baseline)
     return Delta(
         task=evidence.task,
@@ -111,11 +112,6 @@ def _jackknifed(shares: Array, bounds: Bounds | None = None) -> tuple[float | No
     if not (math.isfinite(low) and math.isfinite(high)):
         return None, None
     return (low, high) if bounds is None else (max(low, bounds[0]), min(high, bounds[1]))
-
-
-def _in_groups(pairs: Sequence[Pair]) -> bool:
-    names = [pair.cluster for pair in pairs if pair.cluster is not None]
-    return len(set(names)) < len(names)
 
 
 def _preserved(both: Sides) -> float | None:

@@ -183,7 +183,7 @@ def method(evidence: Evidence, bounds: Bounds | None) -> Method:
     """The test for values between ``bounds``: what can be drawn again are items, groups, or nothing but the order."""
     if evidence.stopping is not None and evidence.stopping.target == "this_benchmark":
         return Method(bounds, whole=evidence.stopping.total)
-    return Method(bounds, clusters=_groups(evidence.pairs))
+    return Method(bounds, clusters=groups(evidence.pairs))
 
 
 def as_scheduled(evidence: Evidence) -> tuple[Evidence, str | None]:
@@ -208,7 +208,7 @@ def level_at(evidence: Evidence, alpha: float) -> float:
     return sequential.levels(stopping.looks, alpha)[stopping.looks.index(len(evidence.pairs))]
 
 
-def _groups(pairs: Sequence[Pair]) -> npt.NDArray[np.str_] | None:
+def groups(pairs: Sequence[Pair]) -> npt.NDArray[np.str_] | None:
     """The items' clusters, an item without one being a cluster of its own; ``None`` where no two items share one."""
     if all(pair.cluster is None for pair in pairs):
         return None  # most tasks have no groups, and 200,000 names would be made for nothing
@@ -236,7 +236,7 @@ def why_no_question(rule: GateRule, evidence: Evidence) -> str | None:
     if both.bounds is None and known < asked:
         kind = "that is reckoned from sums" if evidence.over_sums else "without bounds"
         return f"{asked - known} of {asked} samples miss a score, and a metric {kind} has no worst case"
-    if both.bounds is None and (_groups(evidence.pairs) is not None or evidence.stopping is not None):
+    if both.bounds is None and (groups(evidence.pairs) is not None or evidence.stopping is not None):
         what = "items in groups" if evidence.stopping is None else "an early stop"
         kind = "that is reckoned from sums" if evidence.over_sums else "without bounds"
         return f"a metric {kind} has no sound test for {what}"

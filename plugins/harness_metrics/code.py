@@ -11,7 +11,18 @@ from fractions import Fraction
 from functools import lru_cache
 from typing import TYPE_CHECKING, ClassVar
 
-from harness import GenerationSettings, Item, MeanOfScores, Mode, Prompt, Sample, Score, ScoringContext, UsageError
+from harness import (
+    GenerationSettings,
+    Item,
+    MeanOfScores,
+    Mode,
+    Prompt,
+    Sample,
+    Score,
+    ScoringContext,
+    UsageError,
+    why_unscored,
+)
 
 if TYPE_CHECKING:
     from harness_metrics.sandbox import Limits, Outcome, Program
@@ -92,8 +103,8 @@ class PassAtK(MeanOfScores):
 
     def _why_missing(self, item: Item) -> str | None:
         attempts, targets = len(item.generations), item.sample.targets
-        if not attempts:
-            return "no answer was recorded"
+        if why := why_unscored(item, needs_target=False):
+            return why
         if not any(target.strip() for target in targets):
             return f"no tests to run: {'every target is blank' if targets else 'the sample has no target'}"
         faults = [fault for fault in map(_fault, targets) if fault]

@@ -23,6 +23,7 @@ from harness import (
     Score,
     ScoringContext,
     UsageError,
+    why_unscored,
 )
 
 Parse = Literal["exact", "only", "first", "last"]
@@ -83,8 +84,8 @@ class _Classification:
         return [self._score(item) for item in items]
 
     def _score(self, item: Item) -> Score:
-        if not item.generations:
-            return Score(item.sample.id, None, "no answer was recorded")
+        if why := why_unscored(item):
+            return Score(item.sample.id, None, why)
         label, why_not = self._target(item.sample)
         if label is None:
             return Score(item.sample.id, None, why_not)

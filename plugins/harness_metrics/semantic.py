@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Literal, get_args
 
-from harness import Item, MeanOfScores, Mode, Score, ScoringContext
+from harness import Item, MeanOfScores, Mode, Score, ScoringContext, why_unscored
 from harness_metrics import bertscore_tables, encoders
 
 Measure = Literal["f1", "precision", "recall"]
@@ -63,11 +63,10 @@ class _Semantic(MeanOfScores):
 
     def _score(self, item: Item, known: Mapping[TextPair, Similarity]) -> Score:
         name, targets = item.sample.id, self.comparable(item.sample.targets)
-        if not item.generations:
-            return Score(name, None, "no answer was recorded")
+        if why := why_unscored(item):
+            return Score(name, None, why)
         if not targets:
-            why = "every target is blank" if item.sample.targets else "the sample has none"
-            return Score(name, None, f"no target to compare with: {why}")
+            return Score(name, None, "no target to compare with: every target is blank")
         found = [[known[answer.text, target] for target in targets] for answer in item.generations]
         best = [max(each.value for each in compared) for compared in found]
         truncated = any(each.truncated for compared in found for each in compared)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from harness import Generation, Item, MeanOfScores, Mode, OverSums, Score, ScoringContext
+from harness import Generation, Item, MeanOfScores, Mode, OverSums, Score, ScoringContext, why_unscored
 
 _NO_TIME = "no time was recorded: the backend took none"
 
@@ -26,12 +26,11 @@ class _Serving:
 
     def score(self, items: Sequence[Item], context: ScoringContext) -> Sequence[Score]:
         """One score an item, in order."""
-        return [
-            self.measured(item.sample.id, item.generations)
-            if item.generations
-            else Score(item.sample.id, None, "no answer was recorded")
-            for item in items
-        ]
+        found = []
+        for item in items:
+            why = why_unscored(item, needs_target=False)
+            found.append(Score(item.sample.id, None, why) if why else self.measured(item.sample.id, item.generations))
+        return found
 
 
 @dataclass(frozen=True)

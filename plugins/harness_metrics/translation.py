@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, ClassVar, Literal, get_args
 
-from harness import Item, Mode, OverSums, Score, ScoringContext
+from harness import Item, Mode, OverSums, Score, ScoringContext, why_unscored
 
 if TYPE_CHECKING:
     from sacrebleu.metrics.bleu import BLEU
@@ -44,10 +44,8 @@ class _OverSegments(OverSums):
         return [self._score(item) for item in items]
 
     def _score(self, item: Item) -> Score:
-        if not item.generations:
-            return Score(item.sample.id, None, "no answer was recorded")
-        if not item.sample.targets:
-            return Score(item.sample.id, None, "no target to compare with: the sample has none")
+        if why := why_unscored(item):
+            return Score(item.sample.id, None, why)
         segments = [self.count(each.text, item.sample.targets) for each in item.generations]
         value = math.fsum(map(self.of_segment, segments)) / len(segments)
         return Score(item.sample.id, value, details={"parts": [sum(column) for column in zip(*segments, strict=True)]})
