@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from itertools import islice
 from typing import ClassVar, Literal
 
 from harness import PerSample, Score
+from harness_metrics.normal_forms import normalized
 from harness_metrics.text import as_a_whole, compiled, plain_form, printable
 
 Unit = Literal["words", "characters"]
@@ -119,7 +119,7 @@ class LengthRatio(PerSample):
 
     def _length(self, text: str) -> int:
         if self.unit == "characters":
-            return len(unicodedata.normalize("NFC", text.strip()))
+            return len(normalized("NFC", text.strip()))
         return sum(1 for _ in re.finditer(r"\S+", text))
 
 

@@ -12,6 +12,7 @@ from functools import cache
 from typing import Any, ClassVar, Literal
 
 from harness import PerSample, Score
+from harness_metrics.normal_forms import normalized
 
 SECONDS = 1.0
 """What a suite's pattern may take for one answer: a pattern that backtracks would go on for years."""
@@ -67,7 +68,7 @@ class ExactMatch(PerSample):
             text = " ".join("".join(kept).split())
         if self.ignore_whitespace:
             text = "".join(text.split())
-        return unicodedata.normalize("NFC", text.strip() if self.strip else text)
+        return normalized("NFC", text.strip() if self.strip else text)
 
 
 @dataclass(frozen=True)
@@ -120,8 +121,8 @@ class Contains(PerSample):
 
 def plain_form(text: str) -> str:
     """The text without what tells no words apart: case, accents, width, the length of gaps, the comma in 14,042."""
-    letters = (char for char in unicodedata.normalize("NFKD", text) if not "\u0300" <= char <= "\u036f")
-    folded = unicodedata.normalize("NFKC", "".join(letters).casefold()).replace("\N{MINUS SIGN}", "-")
+    letters = (char for char in normalized("NFKD", text) if not "\u0300" <= char <= "\u036f")
+    folded = normalized("NFKC", "".join(letters).casefold()).replace("\N{MINUS SIGN}", "-")
     return " ".join(_THOUSANDS.sub("", folded).split())
 
 
