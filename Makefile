@@ -3,22 +3,34 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-TOPICS := startup levels memory scoring generation invariance reuse record kills training metrics bertscore sandbox demo
+TOPICS := startup levels memory scoring generation invariance reuse record kills training metrics bertscore sandbox judging attacks demo
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench clean browser
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt
 	$(BIN)/python -m pip install --quiet -c constraints.txt hatchling editables
-	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation -e ".[train,eval,dev]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation -e ".[train,eval,serving,dev]"
 	touch $(STAMP)
+
+# the page for people's verdicts is tested in a real browser; without one these tests fail where it could be installed
+browser:
+	@for name in chromium chromium-browser google-chrome google-chrome-stable; do \
+	    if command -v $$name >/dev/null; then exit 0; fi; \
+	done; \
+	if command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ]; then \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium \
+	        || echo "Chromium could not be installed: the tests of the page for people's verdicts will fail"; \
+	else \
+	    echo "no Chromium, and no apt-get as root to install it: the tests of the page for people's verdicts will be skipped"; \
+	fi
 
 demo: $(STAMP)
 	$(BIN)/harness demo
 
 # a test process a core, each with one thread; a file's tests stay together, since they share what they have made
-test: $(STAMP)
+test: $(STAMP) browser
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile
 
 check: $(STAMP)

@@ -86,8 +86,10 @@ def _rules(plan: Plan, sources: Sequence[Judgement], count: int) -> tuple[list[R
     for index, rule in enumerate(plan.gates):
         found_for = [(judged, _evidence(judged, rule)) for judged in sources]
         measured = [(judged, evidence) for judged, evidence in found_for if why_no_question(rule, evidence) is None]
-        if rule.at_least is not None:
+        if rule.level is not None:
             not_controlled[str(rule)] = "it is about one run, which has no label to swap"
+        elif any(evidence.people is not None for _, evidence in found_for):
+            not_controlled[str(rule)] = "it rests on what people find of these very answers"
         elif not measured:
             not_controlled[str(rule)] = why_no_question(rule, found_for[0][1]) or "nothing was measured"
         elif finite(measured[0][1].bounds) is None:

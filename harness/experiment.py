@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness import __version__
-from harness.catalog import Catalog
+from harness.catalog import Catalog, Planned
 from harness.data import formats
 from harness.errors import UsageError
 from harness.execution import benchmarks
@@ -17,6 +17,7 @@ from harness.execution.arms import Arms, folder_digest, now
 from harness.execution.cache import source_of
 from harness.execution.choosing import SUFFIX, CheckpointChoice
 from harness.execution.claim import claim
+from harness.execution.judging import Judging
 from harness.execution.stages import Stages, Tuned
 from harness.host import Host
 from harness.identity import digest
@@ -58,6 +59,7 @@ def run(plan: Plan, setting: Setting) -> tuple[Comparison, Verdict]:
         tuned = session.train() if plan.training else None
         arms = [tuned.arm("tuned") if tuned and arm.name == "tuned" else arm for arm in plan.arms]
         runs = session.evaluate(arms)
+        session.ask_judges(runs)
         return session.judge(runs)
 
 
@@ -90,6 +92,30 @@ def evaluate(plan: Plan, setting: Setting, arms: Sequence[Arm]) -> list[Run]:
     with _session(replace(plan, arms=tuple(arms), benchmarks=benchmarks), setting, f"eval {named}") as session:
         runs = session.evaluate(arms)
         return [runs[arm.name] for arm in arms]
+
+
+def judge_recorded(plan: Plan, setting: Setting, baseline: str, candidate: str) -> tuple[Run, Run]:
+    """Let the suite's judges see the answers of two recorded runs, which may be older than the judges."""
+    with Writer(setting.record) as writer, Reader(setting.record) as reader:
+        before, after = reader.run(baseline), reader.run(candidate)
+
+        def record_fault(fault: Fault) -> None:
+            writer.add_fault(after.experiment, None, fault)
+            setting.observer.note(f"{fault.origin}: {fault.hook}: {fault.error}")
+
+        common = {each.name for each in reader.tasks(before.id)} & {each.name for each in reader.tasks(after.id)}
+        judged = [planned for planned in plan.tasks if planned.judges and planned.name in common]
+        if not judged:
+            problem = f"the suite has no task with judges that both {before.id} and {after.id} answered"
+            raise UsageError(problem, path=plan.suite.path, remedy="add 'judges:' to one of their tasks")
+        setting.observer.stage("judging")
+        judging = Judging(
+            after.experiment, plan.suite.seed, setting.catalog, writer, reader, setting.observer, record_fault
+        )
+        for planned in judged:
+            for judge in planned.judges:
+                judging.judge(planned.name, judge, [before], after)
+    return before, after
 
 
 @contextlib.contextmanager
@@ -163,6 +189,36 @@ class Session:
             return {arm.name: recorded[arm.name] for arm in arms}
         self.setting.observer.stage("evaluating")
         return self._asked(work, arms)
+
+    def ask_judges(self, runs: Mapping[str, Run]) -> None:
+        """Let the tasks' judges see the arms' answers; what judges said before is not asked again."""
+        judged = [planned for planned in self.plan.tasks if planned.judges]
+        if not judged:
+            return
+        self.setting.observer.stage("judging")
+        judgement = self._judgement(runs)
+        for planned in judged:
+            for judge in planned.judges:
+                shown = self._shown(planned, judge, judgement.baselines)
+                self._judging.judge(planned.name, judge, shown, judgement.candidate)
+
+    def _shown(self, planned: PlannedTask, judge: Planned, baselines: Mapping[str, Run]) -> list[Run]:
+        """The baselines that a judge sees: where it compares, those that its gates name if there are such."""
+        named = {rule.against for rule in self.plan.gates if (rule.task, rule.metric) == (planned.name, judge.label)}
+        gated = [run for arm, run in baselines.items() if arm in named]
+        return gated if gated and judge.instance.compares else list(baselines.values())
+
+    @property
+    def _judging(self) -> Judging:
+        return Judging(
+            self.experiment,
+            self.plan.suite.seed,
+            self.setting.catalog,
+            self.writer,
+            self.reader,
+            self.setting.observer,
+            self._record_fault,
+        )
 
     def judge(self, runs: Mapping[str, Run]) -> tuple[Comparison, Verdict]:
         """The last arm held to the others; recorded, then told to the watchers."""
@@ -287,6 +343,7 @@ def _key(loaded: benchmarks.LoadedBenchmarks, what: str, reuse: bool) -> str:
     data = {dataset.name: dataset.sha256 for dataset in plan.datasets}
     arms = [[arm.name, str(arm.adapter)] for arm in plan.arms]
     metrics = [metric for planned in plan.measured for metric in planned.metrics]
-    scoring = [[metric.label, metric.origin, source_of(type(metric.instance))] for metric in metrics]
+    judges = [judge for planned in plan.tasks for judge in planned.judges]
+    scoring = [[each.label, each.origin, source_of(type(each.instance))] for each in (*metrics, *judges)]
     missing = dict(loaded.not_measured)
     return digest([__version__, what, reuse, plan.suite.digest, data, asked, missing, arms, scoring])

@@ -14,8 +14,8 @@ from harness.comparison import foretelling
 from harness.comparison.prospect import FLIP_RATES, POWER, TYPICAL, Given, Past, Prospect, prospect
 from harness.errors import UsageError
 from harness.plan import Plan, PlannedTask
-from harness.protocols import Metric, item_bounds
-from harness.values import RELEASE, GateRule, Run, Sample
+from harness.protocols import Scale
+from harness.values import LABELS_NEEDED, RELEASE, GateRule, Run, Sample
 
 if TYPE_CHECKING:
     from harness.store.reader import Reader
@@ -80,16 +80,20 @@ class Foresight:
 def foresee(plan: Plan, reader: Reader | None = None) -> Foresight:
     """The foresight of a plan, with the flip rates and times of the record where there is one.
 
-    Raises ``UsageError`` if the suite has no gates.
+    Of its gates on metrics: what judges and people can show depends on the labels that people will give. Raises
+    ``UsageError`` if the suite has no such gate.
     """
-    if not plan.gates:
+    gates = [rule for rule in plan.gates if _is_by_metric(plan, rule)]
+    if not gates:
         raise UsageError(
-            "the suite has no gates, so there is nothing to plan items for", path=plan.suite.path, remedy="add 'gates:'"
+            "the suite has no gates on metrics, so there is nothing to plan items for",
+            path=plan.suite.path,
+            remedy="add 'gates:'",
         )
     record = _Record(reader, plan) if reader else None
     power = _power_together(sum(rule.tier == "critical" for rule in plan.gates))
     prospects = tuple(
-        prospect(rule, _given(plan, rule, record), power if rule.tier == "critical" else POWER) for rule in plan.gates
+        prospect(rule, _given(plan, rule, record), power if rule.tier == "critical" else POWER) for rule in gates
     )
     costs = {planned.name: _cost(plan, planned, record) for planned in plan.measured}
     items = {planned.name: _items(planned, record)[0] for planned in plan.measured}
@@ -97,7 +101,7 @@ def foresee(plan: Plan, reader: Reader | None = None) -> Foresight:
     enough = {name: _enough(items[name], [seen for seen in prospects if seen.rule.task == name]) for name in items}
     return Foresight(
         prospects,
-        tuple(costs[rule.task] for rule in plan.gates),
+        tuple(costs[rule.task] for rule in gates),
         _sum(_product(costs[name], items[name]) for name in costs),
         _sum(_product(costs[name], enough[name]) for name in costs),
         record.experiment if record else None,
@@ -106,7 +110,25 @@ def foresee(plan: Plan, reader: Reader | None = None) -> Foresight:
 
 def warnings(plan: Plan) -> tuple[str, ...]:
     """The gates that cannot pass with the items that the suite gives them, each in a sentence; cheap."""
-    return foretelling.warnings([prospect(rule, _given(plan, rule, None)) for rule in plan.gates])
+    by_metric = [rule for rule in plan.gates if _is_by_metric(plan, rule)]
+    return (
+        *foretelling.warnings([prospect(rule, _given(plan, rule, None)) for rule in by_metric]),
+        *(each for rule in plan.gates if (each := _too_few_for_labels(plan, rule))),
+    )
+
+
+def _is_by_metric(plan: Plan, rule: GateRule) -> bool:
+    planned = next(each for each in plan.measured if each.name == rule.task)
+    return any(metric.label == rule.metric for metric in planned.metrics)
+
+
+def _too_few_for_labels(plan: Plan, rule: GateRule) -> str | None:
+    """A judge's rule counts with enough labels by people only, and so with enough items."""
+    planned = next(each for each in plan.measured if each.name == rule.task)
+    if all(judge.label != rule.metric for judge in planned.judges) or len(planned.samples) >= LABELS_NEEDED:
+        return None
+    items = f"{planned.name} has {len(planned.samples)} items"
+    return f"{rule}: it needs {LABELS_NEEDED} labels by people to hold the judge to, and {items}"
 
 
 class _Record:
@@ -137,7 +159,7 @@ class _Record:
         means = (self._reader.seconds_per_item(run.id, task) for run in runs)
         return next((mean for mean in means if mean is not None), None)
 
-    def past(self, rule: GateRule, metric: Metric) -> Past | None:
+    def past(self, rule: GateRule, scale: Scale) -> Past | None:
         """What the newest judged experiment saw of the rule's task."""
         if self.experiment is None or rule.metric is None:
             return None
@@ -151,9 +173,9 @@ class _Record:
         known = [(p.baseline, p.candidate) for p in pairs if p.baseline is not None and p.candidate is not None]
         if not known:
             return Past(self.experiment, candidate=score)
-        sign = 1.0 if metric.higher_is_better else -1.0
+        sign = 1.0 if scale.higher_is_better else -1.0
         changes = [sign * (after - before) for before, after in known]
-        bounds = item_bounds(metric)
+        bounds = scale.bounds
         width = bounds[1] - bounds[0] if bounds else math.inf
         return Past(
             self.experiment,
@@ -167,18 +189,18 @@ class _Record:
 
 def _given(plan: Plan, rule: GateRule, record: _Record | None) -> Given:
     planned = next(each for each in plan.measured if each.name == rule.task)
-    metric: Metric = next(each.instance for each in planned.metrics if each.label == rule.metric)
+    scale = planned.scale(rule.metric or "")
     items, source = _items(planned, record)
     groups, needed = _groups(planned.samples)
     return Given(
         items,
         source,
-        item_bounds(metric),
-        metric.higher_is_better,
+        scale.bounds,
+        scale.higher_is_better,
         groups,
         needed,
         stop_for=planned.stop_for,
-        past=record.past(rule, metric) if record else None,
+        past=record.past(rule, scale) if record else None,
     )
 
 

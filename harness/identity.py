@@ -47,6 +47,14 @@ def with_unique_ids(samples: Iterable[Sample]) -> tuple[Sample, ...]:
     return tuple(result)
 
 
+def drawn(sample_ids: Iterable[str], count: int) -> tuple[str, ...]:
+    """So many of the samples as a random draw that every run makes alike; a larger one begins with the smaller.
+
+    The draw is by digest: it knows nothing of what the samples say, nor of how anybody answered.
+    """
+    return tuple(sorted(sample_ids, key=lambda each: digest(["drawn", each]))[:count])
+
+
 def _plain(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type
     if is_dataclass(value) and not isinstance(value, type):
         return _plain(asdict(value))

@@ -9,13 +9,28 @@ from dataclasses import dataclass, field, replace
 
 from harness.catalog import Catalog
 from harness.comparison import gate, whole
+from harness.comparison.calibration import calibrate
 from harness.comparison.compare import delta
 from harness.comparison.control import told
 from harness.errors import UsageError
 from harness.identity import digest
-from harness.protocols import Metric, MetricOverSums, item_bounds
+from harness.opinions import Opinions
+from harness.protocols import GRADES, Metric, MetricOverSums, Scale, item_bounds
 from harness.store.reader import Reader
-from harness.values import RELEASE, Comparison, Delta, GateRule, Pair, Ref, Run, Task, Verdict, labels
+from harness.values import (
+    PEOPLE,
+    RELEASE,
+    Calibration,
+    Comparison,
+    Delta,
+    GateRule,
+    Pair,
+    Ref,
+    Run,
+    Task,
+    Verdict,
+    labels,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +72,11 @@ class Judgement:
 
     def verdict(self, rules: Sequence[GateRule]) -> Verdict:
         """What the rules say; a rule without a metric is about the task's first."""
-        verdict = gate.decide(self.settled(rules), self.evidence)
+        verdict = gate.decide(self.settled(rules), self.evidence, tuple(self._calibrations()))
         about_choices = (*self._about_the_choice(), *self._about_the_checkpoint())
-        further = (*about_choices, *self._often_used(), *self._other_versions(), *self._last_control())
-        return replace(verdict, caveats=(*verdict.caveats, *further))
+        about_judges = tuple(self._judges_own_words())
+        further = (*about_judges, *self._often_used(), *self._other_versions(), *self._last_control())
+        return replace(verdict, caveats=(*verdict.caveats, *about_choices, *further))
 
     def observed(self, rule: GateRule, only: Callable[[Pair], bool]) -> float:
         """The mean change that a rule speaks of over some of the items, up is better; for choosing, not for judging."""
@@ -74,14 +90,40 @@ class Judgement:
         settled = self.settled([rule for rule in rules if rule.task == task])
         return all(gate.is_certain(rule, self.evidence(rule), len(rules)) for rule in settled)
 
+    def calibration(self, task: str, judge: str, against: str) -> Calibration:
+        """The judge of this label held to people.
+
+        Raises ``UsageError`` if there is no such judge, or nothing that it has said.
+        """
+        asked = next((each for each in self.tasks() if each.name == task), None)
+        if asked is None or judge not in self.opinions.judges(asked):
+            raise UsageError(f"{self.candidate.id} has no judge {judge!r} of {task!r}")
+        baseline = self.baselines[against]
+        if (why_not := self._why_not_comparable(asked, judge, baseline)) is not None:
+            raise UsageError(why_not)
+        evidence = self._measured(asked, judge, GRADES, against, baseline)
+        details = self.opinions.details(asked, judge, baseline)
+        return calibrate(evidence, details=details, longer=self.opinions.longer(asked, baseline))
+
+    def _calibrations(self) -> Iterator[Calibration]:
+        """Every judge of every task against every baseline that it was shown."""
+        for arm, task, label, _ in self._compared():
+            if label in self.opinions.judges(task):
+                yield self.calibration(task.name, label, arm)
+
     def _deltas(self) -> Iterator[Delta]:
+        for arm, task, label, baseline in self._compared():
+            scale = dict(self._scorers(task))[label]
+            yield delta(self._measured(task, label, scale, arm, baseline))
+
+    def _compared(self) -> Iterator[tuple[str, Task, str, Run]]:
+        """What stands on one scale in the candidate's run and a baseline's: arm, task, label, the baseline."""
         for arm, baseline in self.baselines.items():
             asked = {task.name for task in self.reader.tasks(baseline.id)}
             for task in self.tasks():
-                if task.name in asked:
-                    for label, metric in self._metrics(task):
-                        if self._why_not_comparable(task, label, baseline) is None:
-                            yield delta(self._measured(task, label, metric, arm, baseline))
+                for label, _ in self._scorers(task) if task.name in asked else ():
+                    if self._why_not_comparable(task, label, baseline) is None:
+                        yield arm, task, label, baseline
 
     def settled(self, rules: Sequence[GateRule]) -> Sequence[GateRule]:
         """The rules with the metric filled in where they name none."""
@@ -98,25 +140,24 @@ class Judgement:
             why_not = why_not or f"the candidate's run has no task {rule.task!r}"
         elif all(each.name != rule.task for each in self.reader.tasks(baseline.id)):
             why_not = why_not or f"{baseline.id} has no task {rule.task!r}"
-        metrics = dict(self._metrics(task)) if task else {}
-        metric = metrics.get(rule.metric or "")
-        if task and metric is None:
+        scale = dict(self._scorers(task)).get(rule.metric or "") if task else None
+        if task and scale is None:
             why_not = why_not or f"the recorded {rule.task} has no metric {rule.metric!r}"
         if task and baseline:
             why_not = why_not or self._why_not_comparable(task, rule.metric or "", baseline)
-        if why_not or task is None or baseline is None or metric is None:
+        if why_not or task is None or baseline is None or scale is None:
             return gate.Evidence(rule.task, rule.metric or "", rule.against, (), True, (0.0, 1.0), why_not)
-        measured = self._measured(task, rule.metric or "", metric, rule.against, baseline)
-        if rule.at_least is None:
+        measured = self._measured(task, rule.metric or "", scale, rule.against, baseline)
+        if rule.level is None or self.opinions.is_about_pairs(task, rule.metric or ""):
             return measured
         own = set(self.reader.order(self.candidate.id, task.name))  # it is about the candidate's items alone
         return replace(measured, pairs=tuple(pair for pair in measured.pairs if pair.sample_id in own))
 
-    def _measured(self, task: Task, label: str, metric: Metric, against: str, baseline: Run) -> gate.Evidence:
+    def _measured(self, task: Task, label: str, scale: Metric | Scale, against: str, baseline: Run) -> gate.Evidence:
         pairs, why_not = self._pairs(task, label, baseline), None
-        if over_sums := isinstance(metric, MetricOverSums):
+        if over_sums := isinstance(scale, MetricOverSums):
             try:
-                pairs = self._as_shares(task, label, metric, baseline, pairs)
+                pairs = self._as_shares(task, label, scale, baseline, pairs)
             except Exception as error:  # the plugin's own sums: what it cannot reckon was not measured
                 why_not = f"metric {label} could not be summed up: {type(error).__name__}: {error}"
         return gate.Evidence(
@@ -124,12 +165,14 @@ class Judgement:
             label,
             against,
             pairs,
-            metric.higher_is_better,
-            item_bounds(metric),
+            scale.higher_is_better,
+            scale.bounds if isinstance(scale, Scale) else item_bounds(scale),
             why_not,
             stopping=task.stopping,
             choices=self.choice.among if self.choice and not self.choice.on_fresh_items else 1,
             over_sums=over_sums,
+            people=self.opinions.people(task, label, baseline),
+            are_preferences=self.opinions.is_about_pairs(task, label),
         )
 
     def _as_shares(
@@ -152,7 +195,9 @@ class Judgement:
         """Every item asked; where the asking could end early, those that both runs have answered, in their order."""
         asked = (baseline.id, task.name, label)
         if asked not in self._read:
-            self._read[asked] = tuple(self.reader.pairs(baseline.id, self.candidate.id, task.name, label))
+            about_pairs = self.opinions.is_about_pairs(task, label)
+            read = self.opinions.pairs if about_pairs else self._score_pairs
+            self._read[asked] = tuple(read(task, label, baseline))
         pairs = self._read[asked]
         if self.choice and self.choice.on_fresh_items and task.benchmark is None:
             pairs = tuple(pair for pair in pairs if not serves_choosing(pair))
@@ -162,6 +207,20 @@ class Judgement:
         found = {pair.sample_id: pair for pair in pairs}
         order = self.reader.order(self.candidate.id, task.name)
         return tuple(found[each] for each in itertools.takewhile(both.__contains__, order))
+
+    def _score_pairs(self, task: Task, label: str, baseline: Run) -> Sequence[Pair]:
+        return self.reader.pairs(baseline.id, self.candidate.id, task.name, label)
+
+    @property
+    def opinions(self) -> Opinions:
+        """What judges and people say of the candidate."""
+        return Opinions(self.reader, self.catalog, self.candidate)
+
+    def _judges_own_words(self) -> Iterator[str]:
+        """What the judges say of their scores, as how often the order of two answers turned their word."""
+        for arm, task, label, baseline in self._compared():
+            for note in self.opinions.notes(task, label, baseline):
+                yield f"{task.name} {label} against {arm}: {note}"
 
     def _last_control(self) -> Iterator[str]:
         control = self.reader.control(self.candidate.suite)
@@ -196,9 +255,11 @@ class Judgement:
 
     def _why_not_comparable(self, task: Task, label: str, baseline: Run) -> str | None:
         """Why two scores of one name are not on one scale."""
+        if self.opinions.is_about_pairs(task, label):
+            return self.opinions.why_none(task, label, baseline)
         other = next(each for each in self.reader.tasks(baseline.id) if each.name == task.name)
-        ours = dict(zip(labels(task.metrics), task.metrics, strict=True)).get(label)
-        theirs = dict(zip(labels(other.metrics), other.metrics, strict=True)).get(label)
+        ours = dict(zip(labels(task.scorers), task.scorers, strict=True)).get(label)
+        theirs = dict(zip(labels(other.scorers), other.scorers, strict=True)).get(label)
         if theirs != ours:
             return f"{baseline.id} has no {ours}, and its {theirs or 'other metrics'} are another scale"
         if other.version != task.version:
@@ -222,15 +283,20 @@ class Judgement:
         if rule.metric is not None:
             return rule
         task = next((task for task in self.tasks() if task.name == rule.task), None)
-        return replace(rule, metric=labels(task.metrics)[0]) if task else rule
+        return replace(rule, metric=labels(task.scorers)[0]) if task else rule
 
     def tasks(self) -> Sequence[Task]:
         """What the candidate was asked."""
         return self.reader.tasks(self.candidate.id)
 
-    def _metrics(self, task: Task) -> Iterator[tuple[str, Metric]]:
-        for label, ref in zip(labels(task.metrics), task.metrics, strict=True):
+    def _scorers(self, task: Task) -> Iterator[tuple[str, Metric | Scale]]:
+        """Metrics, judges, and people where answers can be read, each by its label."""
+        names = labels(task.scorers)
+        for label, ref in zip(names, task.metrics, strict=False):
             yield label, self._metric(ref)
+        yield from ((label, GRADES) for label in names[len(task.metrics) :])
+        if task.mode == "generate" and task.benchmark is None:
+            yield PEOPLE, GRADES
 
     def _metric(self, ref: Ref) -> Metric:
         try:
@@ -246,7 +312,7 @@ def best_of(judgements: Sequence[Judgement], rules: Sequence[GateRule], *, on_fr
     Choosing among k by the scores that also judge gives chance k tries: the verdict rests on items that had no part in
     the choice, or each gate is held to a k-th of its level (Bonferroni).
     """
-    first = next((rule for rule in rules if rule.at_least is None), None)
+    first = next((rule for rule in rules if rule.level is None), None)
     if first is None:
         raise UsageError("no gate compares runs, so there is nothing to choose by", remedy="add min_gain or max_drop")
     if on_fresh_items and any(task.benchmark for task in judgements[0].tasks() if task.name == first.task):

@@ -14,13 +14,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
 
+from harness import rules
 from harness.catalog import Catalog, Planned
 from harness.data import formats, mix, split
 from harness.data.formats import Row
 from harness.errors import UsageError, did_you_mean
-from harness.protocols import BenchmarkContext, Metric, MetricWithCheck
+from harness.protocols import GRADES, BenchmarkContext, MetricWithCheck, Scale, item_bounds
 from harness.values import (
-    RELEASE,
     Arm,
     Dataset,
     GateRule,
@@ -46,7 +46,6 @@ T = TypeVar("T")
 
 _GENERAL = "trainer.general_data"
 """What its rows are called; ``general`` may be a split."""
-_AGAINST = ("base", "prompted", RELEASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +60,7 @@ class PlannedTask:
     source: str = ""
     stop_for: Target | None = None
     """What must be certain for the asking to end early; ``None`` asks everything."""
+    judges: tuple[Planned, ...] = ()
     most: int | None = None
     """At most so many items of a benchmark that has no ``limit`` of its own; ``None`` takes all."""
 
@@ -68,6 +68,13 @@ class PlannedTask:
     def name(self) -> str:
         """The task's name, unique in its suite."""
         return self.task.name
+
+    def scale(self, label: str) -> Scale:
+        """What the metric or judge of this label scores on, or people."""
+        for metric in self.metrics:
+            if metric.label == label:
+                return Scale(metric.instance.higher_is_better, item_bounds(metric.instance))
+        return GRADES
 
     @property
     def is_raw_text(self) -> bool:
@@ -131,6 +138,7 @@ class Plan:
         taking_part += [("trainer", stage.trainer) for stage in self.training.stages] if self.training else []
         for planned in self.measured:
             taking_part += [("metric", metric) for metric in planned.metrics]
+            taking_part += [("judge", judge) for judge in planned.judges]
             taking_part += [("benchmark", planned.benchmark)] if planned.benchmark else []
         return {f"{kind}:{planned.ref.name}": planned.origin for kind, planned in taking_part}
 
@@ -162,12 +170,16 @@ class _Maker:
         validation = self._items_of_the_choice()
         self._refuse_leakage()
         arms = self._arms(shots, trained=training is not None)
-        gates = tuple(self._gate(i, rule, [*tasks, *benchmarks], arms) for i, rule in enumerate(self.suite.gates))
+        gates = rules.settled(self.suite, [*tasks, *benchmarks], [arm.name for arm in arms])
         datasets = tuple({dataset.name: dataset for dataset, _ in self._read.values()}.values())
         return Plan(self.suite, backend, training, arms, tasks, benchmarks, gates, datasets, validation, _pack_folder())
 
     def _task(self, index: int, task: SuiteTask) -> PlannedTask:
         metrics = self._metrics(task.metrics, task.mode, ("tasks", index, "metrics"))
+        judges = self._judges(index, task)
+        both = labels([each.ref for each in (*metrics, *judges)])
+        metrics = tuple(replace(each, label=label) for each, label in zip(metrics, both, strict=False))
+        judges = tuple(replace(each, label=label) for each, label in zip(judges, both[len(metrics) :], strict=True))
         _, rows = self._rows(task.data, ("tasks", index, "data"), task.cluster)
         if rows[0].text is not None and task.mode != "likelihood":
             problem = f"data.{task.data} is raw text, which asks nothing"
@@ -179,8 +191,30 @@ class _Maker:
         limits = [limit for limit in (task.limit, self.limit) if limit is not None]
         samples = formats.samples(rows)[: min(limits)] if limits else formats.samples(rows)
         self._check_scoring(metrics, samples, task.generation, ("tasks", index, "metrics"))
-        settled = Task(task.name, task.mode, tuple(metric.ref for metric in metrics), task.generation)
-        return PlannedTask(settled, metrics, samples, source=str(self.suite.data[task.data]))
+        settled = Task(
+            task.name,
+            task.mode,
+            tuple(metric.ref for metric in metrics),
+            task.generation,
+            judges=tuple(judge.ref for judge in judges),
+        )
+        return PlannedTask(settled, metrics, samples, source=str(self.suite.data[task.data]), judges=judges)
+
+    def _judges(self, index: int, task: SuiteTask) -> tuple[Planned, ...]:
+        """The task's judges, the models behind them looked at as far as that is cheap."""
+        where = ("tasks", index, "judges")
+        if task.judges and task.mode != "generate":
+            raise self._error(f"judges read answers, and mode {task.mode!r} has none", *where)
+        if task.judges and task.generation.repeats > 1:
+            raise self._error("judges read one answer to each prompt", *where, remedy="leave 'repeats' out")
+        judges = []
+        for place, ref in enumerate(task.judges):
+            judge = self._plugin("judge", ref, *where, place)
+            for model in judge.instance.models:
+                backend = self._plugin("backend", model.backend_ref, *where, place)
+                self._located((*where, place), backend.instance.check, model.ref)
+            judges.append(judge)
+        return tuple(judges)
 
     def _benchmark(self, index: int, benchmark: SuiteBenchmark) -> PlannedTask:
         where, ref = ("benchmarks", index), benchmark.ref
@@ -243,62 +277,6 @@ class _Maker:
         for index, metric in enumerate(metrics):
             if isinstance(metric.instance, MetricWithCheck):
                 self._located((*where, index), metric.instance.check, samples, settings)
-
-    def _gate(self, index: int, rule: GateRule, measured: Sequence[PlannedTask], arms: Sequence[Arm]) -> GateRule:
-        known = {planned.name: planned for planned in measured}
-        place = ("gates", index)
-        if rule.task not in known:
-            raise self._error(
-                f"gate on {rule.task!r}, which the suite does not measure",
-                *place,
-                remedy=did_you_mean(rule.task, known),
-            )
-        planned = known[rule.task]
-        names = [metric.label for metric in planned.metrics]
-        if rule.metric is not None and rule.metric not in names:
-            raise self._error(
-                f"gate on metric {rule.metric!r}, which {rule.task} does not measure",
-                *place,
-                "metric",
-                remedy=did_you_mean(rule.metric, names),
-            )
-        known_arms = {arm.name for arm in arms} - {"tuned"}
-        if rule.against not in known_arms and not rule.is_against_the_record:
-            raise self._error(
-                f"gate against {rule.against!r}, but the suite has no such arm",
-                *place,
-                "against",
-                remedy="add 'prompted:'" if rule.against == "prompted" else did_you_mean(rule.against, _AGAINST),
-            )
-        if (planned.benchmark or planned.is_raw_text) and rule.against == "prompted":
-            which = "benchmarks are" if planned.benchmark else f"{planned.name} is raw text, which is"
-            raise self._error(
-                f"{which} asked of base and tuned only", *place, "against", remedy="write 'against: base'"
-            )
-        metric = next(each.instance for each in planned.metrics if each.label == (rule.metric or names[0]))
-        if rule.at_least is not None and metric.bounds and not metric.bounds[0] <= rule.at_least <= metric.bounds[1]:
-            low, high = metric.bounds
-            raise self._error(
-                f"no score is {rule.at_least:g}", *place, "at_least", remedy=f"it goes from {low:g} to {high:g}"
-            )
-        self._refuse_more_than_the_scale(rule, metric, place)
-        if planned.stop_for and rule.is_against_the_record:
-            raise self._error(
-                f"{rule.task} may stop early, and a recorded run has other items then",
-                *place,
-                "against",
-                remedy="leave 'stop' out, or gate against base",
-            )
-        return replace(rule, metric=rule.metric or names[0])
-
-    def _refuse_more_than_the_scale(self, rule: GateRule, metric: Metric, place: tuple[str | int, ...]) -> None:
-        points = rule.min_gain if rule.max_drop is None or rule.relative else rule.max_drop
-        if metric.bounds is None or points is None or points < (width := metric.bounds[1] - metric.bounds[0]):
-            return
-        name = "max_drop" if rule.max_drop is not None else "min_gain"
-        remedy = f"{metric.name} goes from {metric.bounds[0]:g} to {metric.bounds[1]:g}"
-        remedy += "; write 0.05 for 5 points" if width == 1 else ""
-        raise self._error(f"{name} {points:g} is not between 0 and {width:g}", *place, name, remedy=remedy)
 
     def _training(self, asked: SuiteTraining) -> PlannedTraining:
         places: list[tuple[str | int, ...]] = [("trainer", "stages", index) for index in range(len(asked.stages))]
@@ -372,8 +350,8 @@ class _Maker:
         if "validation" not in self.suite.data:
             remedy = "add 'validation: FILE' under 'data:'; the test items must not choose"
             raise self._error("evaluate_every chooses among checkpoints by data.validation", *where, remedy=remedy)
-        if not any(task.mode == "generate" for task in self.suite.tasks):
-            raise self._error("evaluate_every needs a task of mode generate to choose by", *where)
+        if not any(task.mode == "generate" and task.metrics for task in self.suite.tasks):
+            raise self._error("evaluate_every needs a task of mode generate with a metric to choose by", *where)
         _, rows = self._rows("validation", ("data", "validation"))
         if rows[0].text is not None or rows[0].choices:
             raise self._error("evaluate_every needs conversations in data.validation", *where)

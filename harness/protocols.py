@@ -14,10 +14,12 @@ from typing import ClassVar, Literal, Protocol, runtime_checkable
 
 from harness.values import (
     Breakdown,
+    Case,
     Checkpoint,
     Generation,
     GenerationSettings,
     Item,
+    JudgeModel,
     LogLikelihood,
     MaskedToken,
     Mode,
@@ -25,6 +27,7 @@ from harness.values import (
     ModelRef,
     Progress,
     Prompt,
+    Reply,
     Sample,
     Score,
     TrainJob,
@@ -244,12 +247,73 @@ class Benchmark(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """What a comparison must know of whatever gives scores."""
+
+    higher_is_better: bool
+    bounds: tuple[float, float] | None
+    """The least and greatest that one item can be in the value of the whole."""
+
+
+GRADES = Scale(higher_is_better=True, bounds=(0.0, 1.0))
+"""What judges and people give: how good an answer is, or by how much the candidate's is the better one."""
+
+
+@dataclass(frozen=True, slots=True)
+class JudgingContext:
+    """What a judge may know and use besides its cases."""
+
+    ask: Callable[[JudgeModel, Sequence[Prompt]], Sequence[Reply]]
+    """Put prompts to a model: one reply each, in order. What was asked before, in any run, is taken from the record;
+    a request that fails is repeated, and one that cannot be had, or goes beyond the budget, has a reason for a text."""
+    task: str = ""
+    seed: int = 0
+
+
 @runtime_checkable
 class Judge(Protocol):
-    """Grades answers."""
+    """Grades answers by asking models, or compares the baseline's and the candidate's."""
 
     name: ClassVar[str]
     requires_packages: ClassVar[tuple[str, ...]]
+
+    @property
+    def models(self) -> Sequence[JudgeModel]:
+        """Whom it asks."""
+        ...
+
+    @property
+    def compares(self) -> bool:
+        """Whether it is shown two answers side by side, rather than one."""
+        ...
+
+    def grade(self, cases: Sequence[Case], context: JudgingContext) -> Sequence[Score]:
+        """One score a case, in order, from 0 to 1: how good the answer is, or by how much the candidate's is better.
+
+        Of two answers 1 says that the candidate's is better, 0 that the baseline's is, 0.5 that neither is. A reply
+        that says nothing clear gives a missing score with the reason, never a middling grade. ``details`` hold the
+        judge's reasons.
+        """
+        ...
+
+    def notes(self, scores: Sequence[Score]) -> Sequence[str]:
+        """What a reader of the verdict must know of these scores, a sentence each; may be none."""
+        ...
+
+
+@runtime_checkable
+class RemoteModel(Model, Protocol):
+    """A model behind a network: its answers come when they are ready, and single ones may fail."""
+
+    def replies(
+        self, prompts: Sequence[Prompt], settings: GenerationSettings, goes_on: Callable[[], bool]
+    ) -> Iterator[tuple[int, Reply]]:
+        """Each prompt's index with its reply, in the order in which they come; one that failed for good says why.
+
+        ``goes_on`` is asked before each request; once it says no, what is not sent yet is not sent and has no reply.
+        """
+        ...
 
 
 @runtime_checkable

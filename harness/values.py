@@ -6,10 +6,11 @@ position. What was not measured is ``None``, never 0.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
 Mode = Literal["generate", "choose", "likelihood"]
@@ -22,6 +23,12 @@ TrainsOn = Literal["messages", "text"]
 """What a row of training data is: a conversation, or raw text."""
 Outcome = Literal["passed", "failed", "inconclusive"]
 RunStatus = Literal["running", "finished", "failed"]
+Preference = Literal["baseline", "candidate", "tie"]
+"""Which of two answers is the better one."""
+PEOPLE = "people"
+"""What a gate calls the preferences that people gave in a review, as if it were a metric of every task."""
+LABELS_NEEDED = 100
+"""Pairs of answers that people must have labelled before a rule on a judge says anything."""
 FindingKind = Literal["overfitting", "memorisation", "divergence", "oscillation", "no movement"]
 Kind = Literal["backend", "trainer", "metric", "judge", "benchmark", "data_check"]
 
@@ -83,8 +90,8 @@ class Ref:
 
 
 def labels(refs: Sequence[Ref]) -> tuple[str, ...]:
-    """How the record and the report call each: by its bare name, or in full where two share one."""
-    names = [ref.name.rsplit("/", 1)[-1] for ref in refs]
+    """How the record and the report call each: by its ``label`` or its bare name, or in full where two share one."""
+    names = [str(ref.options.get("label") or ref.name.rsplit("/", 1)[-1]) for ref in refs]
     return tuple(name if names.count(name) == 1 else str(ref) for name, ref in zip(names, refs, strict=True))
 
 
@@ -198,6 +205,192 @@ class Score:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What a judge is shown of one sample."""
+
+    sample: Sample
+    answers: tuple[str, ...]
+    """One answer; or the baseline's and the candidate's, in this order, for a judge that compares."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prices:
+    """What a server asks for a million tokens, in whatever money its budget is in."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+
+    input: float = 0.0
+    output: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """How much a judge may ask in one experiment; ``None`` is without end.
+
+    What has been sent when it is spent is still waited for and kept.
+    """
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+
+    calls: int | None = None
+    tokens: int | None = None
+    """Read and written together."""
+    money: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class JudgeModel:
+    """The model behind a judge, and how it is asked."""
+
+    __pydantic_config__: ClassVar[Mapping[str, str]] = {"extra": "forbid"}
+
+    name: str
+    """A hub id, a folder, a ``.gguf`` file, or what a server calls it."""
+    backend: str | Mapping[str, Any] = "transformers"
+    """A backend's name, or ``{name: openai, base_url: ...}`` with the backend's own options."""
+    dtype: str = "float32"
+    device: str = "auto"
+    revision: str | None = None
+    trust_remote_code: bool = False
+    max_new_tokens: int = 512
+    temperature: float = 0.0
+    batch_size: int = 16
+    """Prompts that a local model answers at once."""
+    prices: Prices = Prices()
+    budget: Budget = Budget()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.backend, str) and not isinstance(self.backend.get("name"), str):
+            raise ValueError("backend is a name, or a mapping with a 'name': {name: openai, base_url: ...}")
+        for name in ("max_new_tokens", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is at least 1, not {getattr(self, name)}")
+        amounts = {"temperature": self.temperature, "prices.input": self.prices.input}
+        amounts |= {"prices.output": self.prices.output}
+        for name, amount in amounts.items():
+            if not 0 <= amount < math.inf:
+                raise ValueError(f"{name} is a number from 0 on, not {amount:g}")
+        for name in ("calls", "tokens", "money"):
+            limit = getattr(self.budget, name)
+            if limit is not None and not 0 < limit < math.inf:
+                raise ValueError(f"budget.{name} is a number above 0, not {limit:g}; leave it out for no limit")
+        if self.budget.money is not None and self.prices == Prices():
+            raise ValueError("budget.money needs prices: {input: ..., output: ...} for a million tokens")
+
+    @property
+    def backend_ref(self) -> Ref:
+        """The backend with its options."""
+        if isinstance(self.backend, str):
+            return Ref(self.backend)
+        return Ref(str(self.backend["name"]), {key: value for key, value in self.backend.items() if key != "name"})
+
+    @property
+    def ref(self) -> ModelRef:
+        """The model for its backend."""
+        return ModelRef(
+            self.name, self.backend_ref.name, self.dtype, self.device, self.revision, self.trust_remote_code
+        )
+
+    @property
+    def settings(self) -> GenerationSettings:
+        """How it answers."""
+        return GenerationSettings(
+            max_new_tokens=self.max_new_tokens, temperature=self.temperature, batch_size=self.batch_size
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a judge's model said to one prompt; without a text it says why."""
+
+    text: str | None
+    why_missing: str | None = None
+    finish_reason: str = "stop"
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Spent:
+    """What a judge has used up."""
+
+    calls: int = 0
+    tokens: int = 0
+    money: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Opinion:
+    """What one rater thinks of a sample's two answers."""
+
+    sample_id: str
+    rater: str
+    value: float | None
+    """1 where the candidate's answer is better, 0 where the baseline's is, 0.5 for a tie."""
+    why_missing: str | None = None
+    """E.g. that the rater skipped it."""
+    details: Mapping[str, Any] = field(default_factory=dict)
+    """A note, that both are bad, which stood left; grades of both where a person gave such."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassAgreement:
+    """How often people and a judge chose one class, and how often both did on the same sample."""
+
+    name: Preference
+    people: int
+    judge: int
+    both: int
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """A judge held to people's labels of the same pairs of answers.
+
+    Rates are means of a preference d: 1 where the candidate's answer is better, -1 where the baseline's is, 0 for a
+    tie; (1 + d) / 2 is the share of wins with ties as half. For a judge that grades single answers d is the candidate's
+    grade minus the baseline's.
+    """
+
+    task: str
+    metric: str
+    against: str
+    compares: bool
+    """Whether the judge was shown two answers side by side."""
+    items: int
+    """Pairs that the judge was shown."""
+    missing: int
+    """Of them without a judgement."""
+    labels: int
+    """Pairs that people labelled."""
+    unlabelled: int
+    """Pairs that were drawn for people and have no label yet, or were skipped."""
+    raw: float | None
+    """The judge's own rate over all pairs."""
+    corrected: float | None
+    """People's rate over all pairs, by the judge's help; ``None`` with fewer than three labels."""
+    low: float | None
+    """Two-sided 95 % interval of ``corrected``; drawn pairs without a label are taken at their worst and best."""
+    high: float | None
+    agreement: float | None = None
+    """Share of the labelled pairs on which both chose the same class."""
+    kappa: float | None = None
+    """Cohen's, over the three classes."""
+    kappa_low: float | None = None
+    """Its one-sided 95 % lower bound."""
+    classes: tuple[ClassAgreement, ...] = ()
+    order_disagreement: float | None = None
+    """Share of pairs where the judge's word turned with the order of the answers."""
+    first_place: float | None = None
+    """How often the judge preferred what stood first, of all the times that it preferred one; 0.5 is no bias."""
+    longer_judge: float | None = None
+    """How often the judge preferred the longer answer, of all the times that it preferred one."""
+    longer_people: float | None = None
+    """How often people did, on the pairs that they labelled."""
+
+
 Cell = str | int | float | None
 """What stands in one place of a table; ``None`` where nothing is known."""
 
@@ -278,6 +471,13 @@ class Task:
     """The benchmark that this task is, if it checks forgetting."""
     version: str = "1"
     stopping: Stopping | None = None
+    judges: tuple[Ref, ...] = ()
+    """Who is shown the answers after every arm has given its own; each has scores as a metric has."""
+
+    @property
+    def scorers(self) -> tuple[Ref, ...]:
+        """Metrics and judges, in the order of their labels."""
+        return (*self.metrics, *self.judges)
 
     def answers_to(self, sample: Sample) -> int:
         """How many answers make the sample whole: one for each attempt, or for each choice."""
@@ -288,7 +488,7 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class GateRule:
-    """One condition of the release: exactly one of ``min_gain``, ``max_drop`` and ``at_least``."""
+    """One condition of the release: exactly one of ``min_gain``, ``max_drop``, ``at_least`` and ``at_most``."""
 
     task: str
     metric: str | None
@@ -298,12 +498,16 @@ class GateRule:
     relative: bool = False
     """Whether ``max_drop`` is a share of the baseline's score rather than points."""
     at_least: float | None = None
+    at_most: float | None = None
+    """What ``at_least`` is where lower is better."""
     against: str = "base"
     """An arm of the suite, ``release`` for the candidate that this suite passed last, or the id of a recorded run."""
     tier: Tier = "critical"
     alpha: float = 0.05
     only_below: float | None = None
     """The rule asks nothing of a baseline that scores this much or more."""
+    min_kappa: float | None = None
+    """For a judge: what Cohen's kappa of its agreement with people must surely reach, or nothing counts as measured."""
     max_missing: float | None = None
     """The share of missing scores beyond which nothing counts as measured."""
     min_items: int | None = None
@@ -314,11 +518,18 @@ class GateRule:
         """Whether it is about a recorded run rather than an arm of the suite."""
         return self.against == RELEASE or "/" in self.against
 
+    @property
+    def level(self) -> float | None:
+        """The score that is asked of the candidate alone; ``None`` where it is held against a baseline."""
+        return self.at_least if self.at_least is not None else self.at_most
+
     def __str__(self) -> str:
         if self.min_gain is not None:
             demand = f"gains at least {self.min_gain:g} over {self.against}"
         elif self.at_least is not None:
             demand = f"is at least {self.at_least:g}"
+        elif self.at_most is not None:
+            demand = f"is at most {self.at_most:g}"
         else:
             size = f"{self.max_drop:.3g} of {self.against}'s score" if self.relative else f"{self.max_drop:g}"
             demand = f"drops at most {size}" + ("" if self.relative else f" against {self.against}")
@@ -416,6 +627,7 @@ class SuiteTask:
     mode: Mode
     metrics: tuple[Ref, ...]
     generation: GenerationSettings
+    judges: tuple[Ref, ...] = ()
     limit: int | None = None
     cluster: str | None = None
     """The column that says which items belong together."""
@@ -460,6 +672,8 @@ class ModelFacts:
     parameters: int
     path_taken: str
     """How log-likelihoods are computed, e.g. ``plain``."""
+    window: int | None = None
+    """The most tokens that it looks at, prompt and answer together; ``None`` where that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -679,7 +893,7 @@ class Ruling:
     p_failed: float | None = None
     items: int = 0
     items_needed: int | None = None
-    """How many items would decide at the observed rate of flips."""
+    """How many items would decide at the observed rate of flips; on a judge, how many labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -690,6 +904,8 @@ class Verdict:
     reason: str
     rulings: tuple[Ruling, ...]
     caveats: tuple[str, ...] = ()
+    calibrations: tuple[Calibration, ...] = ()
+    """Every judge of the candidate's tasks, held to people."""
 
 
 @dataclass(frozen=True, slots=True)

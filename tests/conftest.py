@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import shutil
+import signal
 from pathlib import Path
 
 import pytest
 
 from harness.testing.project import Project, tiny_project
+
+# What runs in the background ignores Ctrl-C, and so would every command that a test starts and stops in this way.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -24,17 +24,21 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "models": ("errors",),
     "wheels": ("errors",),
     **{leaf: (*GROUND, leaf) for leaf in LEAVES},
+    "review": (*GROUND, "data", "store", "report", "review"),
     "protocols": GROUND,
     "hookspecs": (*GROUND, "protocols"),
     "authoring": (*GROUND, "protocols"),
     "__init__": (*GROUND, "protocols", "hookspecs", "authoring"),
     "host": (*GROUND, "hookspecs"),
     "catalog": (*GROUND, "protocols", "host"),
-    "plan": (*GROUND, "protocols", "catalog", "data"),
+    "rules": (*GROUND, "protocols", "catalog"),
+    "plan": (*GROUND, "protocols", "catalog", "data", "rules"),
     "execution": (
         *GROUND, "__init__", "protocols", "host", "catalog", "plan", "comparison", "store", "data", "execution"
     ),
-    "judgement": (*GROUND, "protocols", "catalog", "comparison", "store"),
+    "labels": GROUND,
+    "opinions": (*GROUND, "protocols", "catalog", "store"),
+    "judgement": (*GROUND, "protocols", "catalog", "comparison", "store", "opinions"),
     "foresight": (*GROUND, "protocols", "catalog", "plan", "comparison", "store"),
     "experiment": (
         *GROUND, "__init__", "protocols", "host", "catalog", "plan", "execution", "judgement", "data", "store"
@@ -48,7 +52,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "cli": (
         *GROUND, "__init__", "protocols", "host", "catalog", "plan", "execution", "experiment", "judgement",
-        "foresight", "control", "quantised", "suite", "comparison", "store", "report", "cli",
+        "opinions", "foresight", "control", "quantised", "labels", "suite", "comparison", "store", "report", "review",
+        "cli",
     ),
     "testing": (*GROUND, "__init__", "protocols", "hookspecs", "authoring", "host", "catalog", "testing"),
 }  # fmt: skip
@@ -60,6 +65,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "click": ("cli",),
     "pydantic": ("suite", "catalog"),
     "numpy": ("comparison",),
+    "krippendorff": ("comparison",),
     "scipy": ("comparison",),
     "yaml": ("suite",),
     "torch": ("testing",),
@@ -168,3 +174,18 @@ heavy = {"torch", "transformers", "numpy", "pydantic", "scipy", "sqlite_utils", 
 assert not heavy, heavy
 """
     subprocess.run([sys.executable, "-c", program], check=True, capture_output=True)
+
+
+def test_an_experiment_loads_the_statistics_of_scipy_only_when_it_judges() -> None:
+    """They take a second, which a training without a verdict would wait for in vain."""
+    program = """
+import sys
+import harness.experiment
+loaded = {"scipy.optimize", "scipy.special", "scipy.stats"} & set(sys.modules)
+assert not loaded, loaded
+from harness.comparison.statistics import bound
+assert bound([0.0] * 50, 0.05, 1, (-1.0, 1.0)) < 0
+assert "scipy.optimize" in sys.modules
+assert "scipy.stats" not in sys.modules
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from harness.cli.sides import sides
 from harness.errors import UsageError, did_you_mean
-from harness.values import Pair, Ref, Run, Task, labels
+from harness.opinions import Opinions
+from harness.protocols import GRADES
+from harness.values import PEOPLE, Pair, Ref, Run, Score, Task, labels
 
 if TYPE_CHECKING:
     from harness.catalog import Catalog
@@ -86,17 +88,22 @@ class TwoRuns:
             raise UsageError(f"not scored by {metric!r} in both runs", remedy=did_you_mean(metric, shared))
         if ours[metric] != theirs[metric]:
             raise UsageError(f"scored by {ours[metric]} in one run and by {theirs[metric]} in the other")
+        of_judges = self._tasks(self.candidate)[task].judges
+        if metric == PEOPLE or ours[metric] in of_judges:
+            return metric, GRADES.higher_is_better
         return metric, self.catalog.make("metric", ours[metric]).instance.higher_is_better
 
     def _metrics(self, run: Run, task: str) -> Mapping[str, Ref]:
         tasks = self._tasks(run)
         if task not in tasks:
             raise UsageError(f"{run.id} has no such task", remedy=f"it has {', '.join(tasks) or 'none'}")
-        return dict(zip(labels(tasks[task].metrics), tasks[task].metrics, strict=True))
+        scorers = tasks[task].scorers
+        people = {PEOPLE: Ref(PEOPLE)} if tasks[task].mode == "generate" else {}
+        return dict(zip(labels(scorers), scorers, strict=True)) | people
 
     def _nothing_by(self, metric: str, left_out: Mapping[str, str]) -> UsageError:
         tasks = [task for run in self._runs for task in self.reader.tasks(run.id)]
-        known = {label for task in tasks for label in labels(task.metrics)}
+        known = {label for task in tasks for label in labels(task.scorers)} | {PEOPLE}
         if metric not in known:
             return UsageError(f"no task is scored by {metric!r}", remedy=did_you_mean(metric, known))
         reasons = ", ".join(f"{name}: {why}" for name, why in left_out.items())
@@ -106,7 +113,7 @@ class TwoRuns:
         from harness.comparison.flips import flips, groups
         from harness.report.flips import GroupRow, TaskFlips
 
-        every = self.reader.pairs(self.baseline.id, self.candidate.id, name, metric)
+        every = self._pairs(name, metric)
         pairs = self._answered(name, every)
         found = flips(pairs, higher_is_better)
         tags = self.reader.tags(self.baseline.id, name) | self.reader.tags(self.candidate.id, name)
@@ -124,6 +131,22 @@ class TwoRuns:
             items={kind: self._items(name, metric, wanted[kind][: asked.limit]) for kind in asked.kinds},
         )
 
+    @property
+    def _opinions(self) -> Opinions:
+        return Opinions(self.reader, self.catalog, self.candidate)
+
+    def _is_about_pairs(self, task: str, metric: str) -> bool:
+        return self._opinions.is_about_pairs(self._tasks(self.candidate)[task], metric)
+
+    def _pairs(self, task: str, metric: str) -> Sequence[Pair]:
+        """Both runs' scores; of a judge that compares, and of people, what they found of the two together."""
+        if not self._is_about_pairs(task, metric):
+            return self.reader.pairs(self.baseline.id, self.candidate.id, task, metric)
+        known = self._tasks(self.candidate)[task]
+        if (why_none := self._opinions.why_none(known, metric, self.baseline)) is not None:
+            raise UsageError(why_none)
+        return self._opinions.pairs(known, metric, self.baseline)
+
     def _answered(self, task: str, pairs: Sequence[Pair]) -> Sequence[Pair]:
         """All pairs; where the asking could end early, those that both runs answered: the others are not missing."""
         if not any(self._tasks(run)[task].stopping for run in self._runs):
@@ -138,13 +161,26 @@ class TwoRuns:
         if not wanted:
             return []
         same_arm = self.baseline.arm == self.candidate.arm
+        scores: Sequence[list[Score]] = ([], [])
+        if is_about_pairs := self._is_about_pairs(task, metric):
+            known = self._tasks(self.candidate)[task]
+            details = self._opinions.details(known, metric, self.baseline)
+            for pair in self._opinions.pairs(known, metric, self.baseline):
+                for values, value in zip(scores, (pair.baseline, pair.candidate), strict=True):
+                    values.append(Score(pair.sample_id, value, None, details.get(pair.sample_id, {})))
         before, after = (
             {
                 side.item.sample.id: side
                 for side in sides(
-                    self.reader, run, task, wanted, title=run.id if same_arm else run.arm, metrics=[metric]
+                    self.reader,
+                    run,
+                    task,
+                    wanted,
+                    title=run.id if same_arm else run.arm,
+                    metrics=[] if is_about_pairs else [metric],
+                    further={metric: found} if is_about_pairs else None,
                 )
             }
-            for run in (self.baseline, self.candidate)
+            for run, found in zip((self.baseline, self.candidate), scores, strict=True)
         )
         return [Flip(before[sample], after[sample]) for sample in wanted]

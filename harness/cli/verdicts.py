@@ -103,10 +103,12 @@ def gate(
 
 def _refuse_unknown_names(suite: Suite) -> None:
     """What a gate speaks of must stand in its suite: a misspelt name would be told as not measured."""
-    from harness.values import RELEASE, labels
+    from harness.values import PEOPLE, RELEASE, labels
 
     measured = [*(task.name for task in suite.tasks), *(each.ref.name for each in suite.benchmarks)]
-    metrics = {task.name: list(labels(task.metrics)) for task in suite.tasks}
+    metrics = {task.name: list(labels((*task.metrics, *task.judges))) for task in suite.tasks}
+    for task in suite.tasks:
+        metrics[task.name] += [PEOPLE] if task.mode == "generate" else []
     for index, rule in enumerate(suite.gates):
         names = [("task", rule.task, measured)]
         if rule.metric is not None and rule.task in metrics:

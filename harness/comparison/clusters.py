@@ -28,7 +28,8 @@ class Design:
     effective: float
     """Clusters of equal size that would tell as much: (sum n_g)^2 / sum n_g^2."""
     inflation: float
-    """The design effect: variance of the mean over that of as many independent items, at least 1."""
+    """The design effect: variance of the mean over that of as many independent items, at least 1; less where something
+    besides the items, as a judge's word on many more, makes the mean surer."""
     skew: float
     """By how much the skewness of the mean exceeds that of as many independent items."""
 
@@ -40,7 +41,7 @@ class Design:
     @property
     def shared(self) -> float:
         """The part of the variance that comes from the clusters, from 0 to 1."""
-        return (self.inflation - 1) / self.inflation
+        return max(self.inflation - 1, 0.0) / self.inflation
 
 
 def effective_clusters(clusters: Sequence[str] | npt.NDArray[np.str_]) -> float:

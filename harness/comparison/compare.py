@@ -68,6 +68,7 @@ def delta(evidence: Evidence) -> Delta:
     difference turned so that up is better. The two-sided 95 % interval counts missing scores at their worst and at
     their best, and holds after an early stop; it is ``None`` for metrics without bounds, for which none is certain to.
     Shares in a value that is reckoned from sums have Student's interval, which is not certified, where none is missing.
+    A judge's scores are taken as they are, whatever people say of them.
     """
     evidence, off_schedule = as_scheduled(evidence)
     pairs, higher_is_better = evidence.pairs, evidence.higher_is_better
@@ -91,7 +92,7 @@ def delta(evidence: Evidence) -> Delta:
         fixed=int((both.moved > 0).sum()),
         broken=int((both.moved < 0).sum()),
         missing=int((~complete).sum()),
-        preserved=_preserved(both),
+        preserved=None if evidence.are_preferences else _preserved(both),
     )
 
 

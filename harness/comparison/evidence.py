@@ -6,7 +6,7 @@ Direction is settled here once: scores of metrics where lower is better change t
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -26,7 +26,7 @@ class Evidence:
     metric: str
     against: str
     pairs: tuple[Pair, ...]
-    """Every sample that was asked; for ``at_least`` only the candidate's side is read."""
+    """Every sample that was asked; for a level only the candidate's side is read."""
     higher_is_better: bool
     bounds: Bounds | None
     """The metric's own least and greatest score."""
@@ -38,6 +38,12 @@ class Evidence:
     """Of how many candidates this one was chosen by what it scored on these items."""
     over_sums: bool = False
     """Whether the scores are shares in a value that is reckoned from sums (``whole.shares``); no bounds hold then."""
+    people: Mapping[str, float | None] | None = None
+    """Where a judge gave the scores: what people found of the same pairs of answers, from -1 (the baseline's is better)
+    to 1, by sample; ``None`` for a pair that was drawn for people and has no label. Then it is people's rate that a
+    rule is about, and the judge's only helps to estimate it (``calibration``)."""
+    are_preferences: bool = False
+    """Whether each pair is one word on two answers: v for the candidate's and 1 - v for the baseline's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,16 +168,16 @@ def _as_observed(values: Array, null: float, even: float | None) -> Question:
 
 
 def arms(rule: GateRule, evidence: Evidence) -> Sides:
-    """Both arms' scores; for ``at_least`` the candidate alone is asked, and stands on both sides."""
+    """Both arms' scores; for a level the candidate alone is asked, and stands on both sides."""
     both = sides(evidence.pairs, evidence.higher_is_better, evidence.bounds)
-    return both if rule.at_least is None else Sides(both.candidate, both.candidate, both.bounds)
+    return both if rule.level is None else Sides(both.candidate, both.candidate, both.bounds)
 
 
 def question(rule: GateRule, evidence: Evidence) -> Question:
     """What the rule asks of the evidence."""
     both = arms(rule, evidence)
-    if rule.at_least is not None:
-        limit = rule.at_least if evidence.higher_is_better else -rule.at_least
+    if rule.level is not None:
+        limit = rule.level if evidence.higher_is_better else -rule.level
         return level(both.candidate, limit, both.bounds)
     if rule.min_gain is not None:
         return change(both, null=rule.min_gain)
@@ -220,6 +226,13 @@ def why_no_question(rule: GateRule, evidence: Evidence) -> str | None:
     """Why the evidence cannot say anything on the rule, or ``None`` when it can."""
     if evidence.why_not is not None:
         return evidence.why_not
+    written, right = ("at_most", "at_least") if evidence.higher_is_better else ("at_least", "at_most")
+    if (wrong := getattr(rule, written)) is not None:
+        better = "higher" if evidence.higher_is_better else "lower"
+        return f"{written} would ask {evidence.metric} to be bad, where {better} is better; write '{right}: {wrong:g}'"
+    if (evidence.are_preferences or evidence.people is not None) and (rule.relative or rule.only_below is not None):
+        what = "a share of what the baseline scores" if rule.relative else "what the baseline scores by itself"
+        return f"{evidence.metric} is about how much better an answer is than the other, not {what}: ask for points"
     if not evidence.pairs:
         return "no sample was asked of both arms"
     both = arms(rule, evidence)
@@ -237,9 +250,9 @@ def why_no_question(rule: GateRule, evidence: Evidence) -> str | None:
         kind = "that is reckoned from sums" if evidence.over_sums else "without bounds"
         return f"{asked - known} of {asked} samples miss a score, and a metric {kind} has no worst case"
     if both.bounds is None and (groups(evidence.pairs) is not None or evidence.stopping is not None):
-        what = "items in groups" if evidence.stopping is None else "an early stop"
+        why = "items in groups" if evidence.stopping is None else "an early stop"
         kind = "that is reckoned from sums" if evidence.over_sums else "without bounds"
-        return f"a metric {kind} has no sound test for {what}"
+        return f"a metric {kind} has no sound test for {why}"
     if not both.keep_their_bounds:
         return f"a score lies outside the bounds {evidence.bounds} that the metric promises"
     return _why_no_share(both, evidence) if rule.relative else None

@@ -50,7 +50,7 @@ def _why_never(seen: Prospect) -> str:
 
 
 def _at_best(seen: Prospect) -> str:
-    if seen.rule.at_least is not None:
+    if seen.rule.level is not None:
         return "even with a perfect score"
     if seen.rule.min_gain is not None:
         return "even if every answer got better"
@@ -66,9 +66,9 @@ def _what_they_show(seen: Prospect) -> str:
     known = [each for each in seen.shows if each is not None]
     if len(known) < len(seen.shows):
         return "are too few to show anything"
-    lower = seen.rule.at_least is not None and not seen.given.higher_is_better
+    lower = seen.rule.level is not None and not seen.given.higher_is_better
     span = " to ".join(dict.fromkeys(_rounded(each, seen.rule.relative, lower) for each in known))
-    if seen.rule.at_least is not None:
+    if seen.rule.level is not None:
         return f"pass if the true score is {span} or {'less' if lower else 'more'}"
     if seen.rule.min_gain is not None:
         return f"pass if the true gain is {span} or more"
@@ -76,7 +76,7 @@ def _what_they_show(seen: Prospect) -> str:
 
 
 def _at_which_flips(seen: Prospect) -> str:
-    if seen.rule.at_least is not None:
+    if seen.rule.level is not None:
         return ""
     other = "other " if seen.rule.min_gain is not None else ""
     if seen.is_recorded:
@@ -86,8 +86,8 @@ def _at_which_flips(seen: Prospect) -> str:
 
 def _demand(seen: Prospect) -> str:
     rule = seen.rule
-    if rule.at_least is not None:
-        return f"{rule.at_least:g} is asked for"
+    if rule.level is not None:
+        return f"{rule.level:g} is asked for"
     if rule.min_gain is not None:
         return f"{rule.min_gain:g} is asked for"
     return f"{percent(rule.max_drop or 0.0) if rule.relative else f'{rule.max_drop:g}'} is allowed"
@@ -138,7 +138,7 @@ def _assumed_gain(seen: Prospect) -> str | None:
 
 
 def _assumed_score(seen: Prospect) -> str | None:
-    if seen.rule.at_least is None or seen.fewest is None:
+    if seen.rule.level is None or seen.fewest is None:
         return None
     score, past = prospect.true_score(seen.rule, seen.given), seen.given.past
     is_seen = past is not None and past.candidate == score
@@ -160,7 +160,7 @@ def _subject(seen: Prospect) -> str:
 
 def _assumed_flip(seen: Prospect) -> str | None:
     past = seen.given.past
-    if past is None or past.pairs == 0 or seen.rule.at_least is not None or seen.flips != (1 / past.pairs,):
+    if past is None or past.pairs == 0 or seen.rule.level is not None or seen.flips != (1 / past.pairs,):
         return None
     other = "other item" if seen.rule.min_gain is not None else "item"
     return f"{_subject(seen)}: at most one {other} flipped among {past.pairs:,} in {past.experiment}; reckoned with one"

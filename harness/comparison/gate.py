@@ -13,24 +13,29 @@ from harness.comparison.evidence import Evidence
 from harness.comparison.reading import Reading, read
 from harness.comparison.statistics import holm_adjusted
 from harness.comparison.wording import caveats, reason, summary
-from harness.values import GateRule, Outcome, Ruling, Verdict
+from harness.values import Calibration, GateRule, Outcome, Ruling, Verdict
 
 __all__ = ["Evidence", "decide"]
 
 
-def decide(rules: Sequence[GateRule], evidence: Callable[[GateRule], Evidence]) -> Verdict:
+def decide(
+    rules: Sequence[GateRule],
+    evidence: Callable[[GateRule], Evidence],
+    calibrations: Sequence[Calibration] = (),
+) -> Verdict:
     """Whether the candidate may ship, with a ruling on each rule in the order given.
 
     Passed: every critical rule passed, no supporting rule failed, and something was shown at all. Failed: a critical
     or supporting rule failed. Else inconclusive. A rule that was not measured is inconclusive, never passed.
-    ``Ruling.p_failed`` is the rule's own p-value, before Holm.
+    ``Ruling.p_failed`` is the rule's own p-value, before Holm. ``calibrations`` of the judges that the rules are about
+    go with the verdict; a ruling rests on its own evidence.
     """
     readings = [read(rule, evidence(rule), len(rules)) for rule in rules]
     # A rule without a measurement, or with a level of its own, still counts as one of the suite's.
     adjusted = holm_adjusted([_p_for_holm(reading) for reading in readings])
     rulings = tuple(_rule_on(*each, len(rules)) for each in zip(readings, adjusted, strict=True))
     outcome = _together(rulings)
-    return Verdict(outcome, summary(rulings, outcome), rulings, caveats(readings))
+    return Verdict(outcome, summary(rulings, outcome), rulings, caveats(readings), tuple(calibrations))
 
 
 def is_certain(rule: GateRule, evidence: Evidence, rules: int) -> bool:

@@ -81,7 +81,7 @@ class Prospect:
     groups_needed: int
     """Groups of equal size below which it cannot pass: too few to rule out that broken ones were not drawn."""
     is_recorded: bool
-    """Whether the flip rate, or for ``at_least`` the score, is one that was seen."""
+    """Whether the flip rate, or for a level the score, is one that was seen."""
 
     @property
     def needed_alone(self) -> int | None:
@@ -154,7 +154,7 @@ def true_gain(rule: GateRule, given: Given) -> float:
 
 def true_score(rule: GateRule, given: Given) -> float:
     """The true score that items are planned for: the recorded one, or halfway from what is asked to the best."""
-    asked, past = rule.at_least or 0.0, given.past
+    asked, past = rule.level or 0.0, given.past
     sign = 1.0 if given.higher_is_better else -1.0
     if past is not None and past.candidate is not None and sign * (past.candidate - asked) > 0:
         return past.candidate
@@ -186,12 +186,12 @@ class _Sizing:
     @property
     def depends_on_flips(self) -> bool:
         """Whether it is their number that decides."""
-        return self.rule.at_least is None and self.given.stop_for != "this_benchmark"
+        return self.rule.level is None and self.given.stop_for != "this_benchmark"
 
     def flips(self) -> tuple[tuple[float, ...], bool]:
         """The rates to reckon with, and whether they are what was seen."""
         past = self.given.past
-        if self.rule.at_least is not None:
+        if self.rule.level is not None:
             return (0.0,), past is not None and past.candidate is not None
         if past is None or past.flips is None:
             return TYPICAL, False
@@ -202,8 +202,8 @@ class _Sizing:
     def needed(self, rate: float, chance: float) -> int | None:
         if self.given.stop_for == "this_benchmark":
             return self.given.items
-        if self.rule.at_least is not None:
-            limit, truth = self._share(self.rule.at_least), self._share(true_score(self.rule, self.given))
+        if self.rule.level is not None:
+            limit, truth = self._share(self.rule.level), self._share(true_score(self.rule, self.given))
             items = power.items_needed_for_level(limit, truth, self.alpha, chance) if limit < 1 else None
         elif self.rule.min_gain is not None:
             gain = true_gain(self.rule, self.given) / self.unit
@@ -217,8 +217,8 @@ class _Sizing:
         items = self.given.items
         if items is None:
             return None
-        if self.rule.at_least is not None:
-            limit = self._share(self.rule.at_least)
+        if self.rule.level is not None:
+            limit = self._share(self.rule.level)
             return self._score(power.least_score(items, limit, self.alpha, POWER)) if 0 <= limit < 1 else None
         if self.rule.min_gain is not None:
             gain = power.least_gain(items, self.rule.min_gain / self.unit, rate, self.alpha, POWER)
@@ -251,9 +251,9 @@ class _Sizing:
     @property
     def _surest(self) -> tuple[float, float, Bounds]:
         """The best value that every item can have, the null, and the least and greatest value of one item."""
-        if self.rule.at_least is not None:
+        if self.rule.level is not None:
             low, high = self._turned
-            return high, self.rule.at_least if self.given.higher_is_better else -self.rule.at_least, (low, high)
+            return high, self.rule.level if self.given.higher_is_better else -self.rule.level, (low, high)
         if self.rule.min_gain is not None:
             return self.unit, self.rule.min_gain, (-self.unit, self.unit)
         margin = self.rule.max_drop or 0.0

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from harness.comparison import clusters
+from harness.comparison.calibration import Held, calibrate
 from harness.comparison.evidence import Evidence, Question, Sides, as_scheduled, change, level_at, why_no_question
+from harness.comparison.judged import JudgeTrial, why_no_ruling
 from harness.comparison.power import items_needed_at_spread, items_to_show
 from harness.comparison.strata import fallen
 from harness.comparison.trial import Trial, level_passed
-from harness.values import GateRule
+from harness.values import Calibration, GateRule
 
 FIVE_POINTS = 0.05
 """The margin that a careful release asks for: a twentieth of the scale, or of the baseline's score."""
@@ -35,7 +37,7 @@ class Reading:
     level_failed: float | None = None
     """The level for ``p_failed`` at one of several looks; ``None`` where Holm weighs it beside the other rules."""
     value: float | None = None
-    """Observed change, in points or as a share of the baseline's score; for ``at_least`` the score itself."""
+    """Observed change, in points or as a share of the baseline's score; for a level the score itself."""
     low: float | None = None
     """One-sided bound at ``level_passed``: above the limit exactly when the rule is passed."""
     high: float | None = None
@@ -43,6 +45,7 @@ class Reading:
     """What ``value`` is held against, with its sign: a drop of at most 0.05 is a change of at least -0.05."""
     asked: int = 0
     missing: int = 0
+    """Scores; for a judge, labels of pairs that were drawn for people."""
     missing_decide: bool = False
     """Whether the complete items alone would have decided."""
     waived: bool = False
@@ -60,9 +63,12 @@ class Reading:
     flagged: tuple[str, ...] = ()
     """Strata that surely fell by more than five points: a screen, no part of the ruling."""
     items_needed: int | None = None
-    """Items that would tell with 90 % chance, if the truth is as observed, or for drops no better than no change."""
+    """Items that would tell with 90 % chance, if the truth is as observed, or for drops no better than no change; for a
+    judge, labels."""
     five_points: int | None = None
     """Items that could hold a margin of five points at the observed rate of flips."""
+    calibration: Calibration | None = None
+    """The judge held to people where the scores are a judge's; then the numbers are of people's rate."""
     has_bounds: bool = True
     """Whether the metric has a least and a greatest score; without them no level is sure to hold."""
 
@@ -70,6 +76,11 @@ class Reading:
     def is_certified(self) -> bool:
         """Whether the level is sure to hold: not for metrics without bounds, nor with few groups of items."""
         return self.has_bounds and (self.effective_clusters or math.inf) >= clusters.CERTIFIED
+
+    @property
+    def is_of_people(self) -> bool:
+        """Whether what is read is what people think, by themselves or with a judge's help."""
+        return self.evidence.are_preferences or self.calibration is not None
 
     @property
     def may_pass(self) -> bool:
@@ -81,6 +92,10 @@ def read(rule: GateRule, evidence: Evidence, rules: int = 1) -> Reading:
     """Hold one rule, of so many in the suite, against its evidence."""
     evidence, off_schedule = as_scheduled(evidence)
     why_not = off_schedule or why_no_question(rule, evidence)
+    if why_not is None and evidence.people is not None:
+        return _by_people(rule, evidence, rules)
+    if why_not is None and rule.min_kappa is not None:
+        why_not = f"min_kappa is asked of judges, and {evidence.metric} is none"
     if why_not is not None:
         return Reading(rule, evidence, why_not, asked=len(evidence.pairs))
     trial = Trial.of(rule, evidence, rules)
@@ -104,13 +119,40 @@ def read(rule: GateRule, evidence: Evidence, rules: int = 1) -> Reading:
         waived=waived is not None and waived <= trial.levels.passed,
         is_guard_open=waived is not None and min(waived, trial.p_not_waived) > trial.levels.passed,
         is_real_drop=rule.max_drop is not None and trial.p_any_drop <= level_at(evidence, rule.alpha),
-        flips=None if rule.at_least is not None else _flips(trial.both),
-        are_flips=rule.at_least is None and _are_flips(change(trial.both)),
+        flips=None if rule.level is not None else _flips(trial.both),
+        are_flips=rule.level is None and _are_flips(change(trial.both)),
         effective_clusters=groups,
         flagged=fallen(rule, evidence),
         items_needed=_items_to_tell(trial, (level_passed(rule, evidence), rule.alpha / rules)),
         five_points=_items_for_five_points(rule, trial.both),
         has_bounds=asked.bounds is not None,
+    )
+
+
+def _by_people(rule: GateRule, evidence: Evidence, rules: int) -> Reading:
+    """The reading of a rule on a judge."""
+    why_not = why_no_ruling(rule, evidence)
+    if why_not is not None:
+        return Reading(rule, evidence, why_not, asked=len(evidence.pairs))
+    held = Held.of(evidence)
+    trial = JudgeTrial(rule, held, level_passed(rule, evidence))
+    value, low, high = trial.reading()
+    return Reading(
+        rule,
+        evidence,
+        p_passed=trial.p_passed,
+        p_failed=trial.p_failed,
+        level_passed=trial.level_passed,
+        value=value,
+        low=low,
+        high=high,
+        limit=trial.limit,
+        asked=len(evidence.pairs),
+        missing=held.unlabelled,
+        missing_decide=held.unlabelled > 0 and trial.labels_decide,
+        is_real_drop=rule.max_drop is not None and trial.p_any_drop <= rule.alpha,
+        items_needed=trial.labels_needed(rule.alpha / rules),
+        calibration=calibrate(evidence),
     )
 
 
@@ -154,7 +196,7 @@ def _items_for_five_points(rule: GateRule, both: Sides) -> int | None:
 def _items(asked: Question, truth: float, rule: GateRule, alpha: float) -> int | None:
     """Items that would show on which side of the null the truth lies."""
     side = 1 if truth > asked.null else -1
-    if asked.bounds is not None and rule.at_least is None and not rule.relative and _are_flips(asked):
+    if asked.bounds is not None and rule.level is None and not rule.relative and _are_flips(asked):
         unit = asked.bounds[1]
         discordance = max(float(np.abs(asked.observed).mean()), abs(truth)) / unit
         return items_to_show(side * asked.null / unit, side * truth / unit, discordance, alpha)

@@ -12,7 +12,7 @@ import functools
 import math
 
 import numpy as np
-from scipy import optimize, special
+import scipy
 
 from harness.comparison.statistics import Array, Bounds, Side, Values
 
@@ -54,7 +54,7 @@ def levels(looks: tuple[int, ...], alpha: float, early: float = EARLY) -> tuple[
     times = np.array(looks, dtype=np.float64) / looks[-1]
     spent = alpha * np.append(early * np.arange(1, len(looks)) / max(len(looks) - 1, 1), 1.0)
     grid = np.linspace(-_REACH, _REACH, _GRID)
-    first = float(-special.ndtri(spent[0]))
+    first = float(-scipy.special.ndtri(spent[0]))
     sums = grid * math.sqrt(times[0])
     density, limit = _normal(grid) / math.sqrt(times[0]), first * math.sqrt(times[0])
     found = [float(spent[0])]
@@ -66,7 +66,7 @@ def levels(looks: tuple[int, ...], alpha: float, early: float = EARLY) -> tuple[
         later = grid * deviation
         density = (weights * _normal((later[:, None] - sums) / step) / step).sum(axis=1)
         sums, limit = later, cut * deviation
-        found.append(min(float(special.ndtr(-cut)), alpha))
+        found.append(min(float(scipy.special.ndtr(-cut)), alpha))
     return tuple(found)
 
 
@@ -118,7 +118,7 @@ def _fortune(data: Array, total: int, null: float, low: float) -> float:
     room = fair - low
     # Without room nothing but a tie is left, and nothing to bet on.
     gains = np.maximum(np.divide(data - fair, room, out=np.zeros_like(fair), where=room > 0), -1.0)
-    fortunes = special.logsumexp(np.cumsum(np.log1p(_STAKES[:, None] * gains), axis=1), axis=0)
+    fortunes = scipy.special.logsumexp(np.cumsum(np.log1p(_STAKES[:, None] * gains), axis=1), axis=0)
     best = float(np.max(fortunes, initial=0.0)) - math.log(len(_STAKES))
     return min(1.0, math.exp(-best))
 
@@ -127,9 +127,9 @@ def _critical(sums: Array, weights: Array, step: float, deviation: float, spend:
     """The normal score that is passed for the first time at this look with chance ``spend``."""
 
     def excess(score: float) -> float:
-        return float((weights * special.ndtr((sums - score * deviation) / step)).sum()) - spend
+        return float((weights * scipy.special.ndtr((sums - score * deviation) / step)).sum()) - spend
 
-    return float(optimize.brentq(excess, -2.0, _REACH))
+    return float(scipy.optimize.brentq(excess, -2.0, _REACH))
 
 
 def _normal(scores: Array) -> Array:

@@ -16,7 +16,7 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special, stats
+import scipy  # whole: its parts load at their first use, a second that a mere training does not pay
 
 from harness.comparison.clusters import Design
 
@@ -72,10 +72,10 @@ def p_value(values: Values, null: float, side: Side, bounds: Bounds, design: Des
     skewness = fit.third_moment / fit.variance**1.5
     score = _unskewed(statistic, skewness / math.sqrt(items))
     if design is None:
-        return float(special.ndtr(-score))
+        return float(scipy.special.ndtr(-score))
     between = _halls_cubic(statistic, skewness / math.sqrt(fit.items) * design.skew)
     mixed = (1 - design.shared) * score + design.shared * between
-    found = float(special.stdtr(design.degrees_of_freedom, -min(score, mixed)))
+    found = float(scipy.special.stdtr(design.degrees_of_freedom, -min(score, mixed)))
     return max(found, _none_drawn(fit, null, low, design))
 
 
@@ -95,7 +95,7 @@ def bound(values: Values, alpha: float, side: Side, bounds: Bounds, design: Desi
 
     if side * (near - far) <= 0 or gap(far) >= 0 or gap(near) <= 0:
         return edge
-    return float(optimize.brentq(gap, far, near, xtol=abs(step)))
+    return float(scipy.optimize.brentq(gap, far, near, xtol=abs(step)))
 
 
 def interval(values: Values, bounds: Bounds, level: float = 0.95, design: Design | None = None) -> tuple[float, float]:
@@ -114,7 +114,7 @@ def t_p_value(values: Values, null: float, side: Side) -> float:
     error = _standard_error(data)
     if error == 0:
         return 1.0
-    return float(stats.t.sf(side * (data.mean() - null) / error, len(data) - 1))
+    return float(scipy.special.stdtr(len(data) - 1, -side * (data.mean() - null) / error))
 
 
 def t_bound(values: Values, alpha: float, side: Side) -> float:
@@ -123,7 +123,7 @@ def t_bound(values: Values, alpha: float, side: Side) -> float:
     error = _standard_error(data)
     if error == 0:
         return -side * math.inf
-    return float(data.mean() - side * stats.t.isf(alpha, len(data) - 1) * error)
+    return float(data.mean() + side * scipy.special.stdtrit(len(data) - 1, alpha) * error)
 
 
 def holm(p_values: Sequence[float], alpha: float) -> list[bool]:
@@ -179,7 +179,7 @@ def _tilt(counts: npt.NDArray[np.int64], off: Array, room: float) -> float:
 
     # An item on the bound itself makes the pull infinite at the end of the range: stop just before.
     top = 1 / room if off[0] > -room else (1 - 1e-13) / room
-    return top if pull(top) >= 0 else float(optimize.brentq(pull, 0.0, top, xtol=1e-13, rtol=1e-13))
+    return top if pull(top) >= 0 else float(scipy.optimize.brentq(pull, 0.0, top, xtol=1e-13, rtol=1e-13))
 
 
 def _rest(data: Array) -> float:

@@ -26,7 +26,7 @@ def fallen(rule: GateRule, evidence: Evidence) -> tuple[str, ...]:
     for pair in evidence.pairs:
         if pair.stratum is not None:
             parts[pair.stratum].append(pair)
-    if rule.at_least is not None or len(parts) < 2:
+    if rule.level is not None or len(parts) < 2:
         return ()
     p_values = [_p_fallen(pairs, evidence) for pairs in parts.values()]
     return tuple(name for name, is_so in zip(parts, holm(p_values, rule.alpha), strict=True) if is_so)

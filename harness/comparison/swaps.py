@@ -52,7 +52,7 @@ def swap_rates(rule: GateRule, evidence: Evidence, swaps: int, seed: int) -> Rat
     evidence that the rule cannot be asked of.
     """
     both = sides(evidence.pairs, evidence.higher_is_better, evidence.bounds)
-    if rule.at_least is not None or both.bounds is None or why_no_question(rule, evidence) is not None:
+    if rule.level is not None or both.bounds is None or why_no_question(rule, evidence) is not None:
         raise ValueError("there are no two arms of bounded scores to swap")
     random = np.random.default_rng(seed)
     whole = replace(evidence, pairs=tuple(p for p, kept in zip(evidence.pairs, both.complete, strict=True) if kept))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from scipy import optimize
+import scipy
 
 from harness.comparison import clusters
 from harness.comparison.evidence import (
@@ -180,4 +180,4 @@ def _where_zero(gap: Callable[[float], float], edge: int) -> float:
         return edge * _MOST_SHARE
     if gap(-edge * _MOST_SHARE) <= 0:
         return -edge * _MOST_SHARE
-    return float(optimize.brentq(gap, -_MOST_SHARE, _MOST_SHARE, xtol=1e-7))
+    return float(scipy.optimize.brentq(gap, -_MOST_SHARE, _MOST_SHARE, xtol=1e-7))

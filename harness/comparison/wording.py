@@ -27,11 +27,11 @@ def reason(reading: Reading, outcome: Outcome, rules: int) -> str:
     if not reading.may_pass and outcome == "inconclusive":
         return _too_few_clusters(reading)
     if outcome == "inconclusive":
-        return _undecided(reading, rules) + label
+        return _undecided(reading, rules) + _by_labels(reading) + label
     missing = f"; {_missing(reading)}, taken at their worst" if reading.missing and outcome == "passed" else ""
     missing = f"; {_missing(reading)}, taken at their best" if reading.missing and outcome == "failed" else missing
     real = "; the drop is real, if small" if outcome == "passed" and reading.is_real_drop else ""
-    return f"{_observed(reading, outcome)}, and {_demand(reading)}{real}{missing}{label}"
+    return f"{_observed(reading, outcome)}, and {_demand(reading)}{real}{missing}{_by_labels(reading)}{label}"
 
 
 def summary(rulings: Sequence[Ruling], outcome: Outcome) -> str:
@@ -60,18 +60,19 @@ def _decides(ruling: Ruling, outcome: Outcome) -> bool:
 def _observed(reading: Reading, outcome: Outcome) -> str:
     show = _Numbers(reading)
     value, low, high = _own(reading)
-    if reading.rule.at_least is not None:
-        return f"{reading.evidence.metric} is {show(value)} ({show(low)} to {show(high)})"
+    if reading.rule.level is not None:
+        return f"{_subject(reading)} is {show(value)} ({show(low)} to {show(high)})"
     if reading.flips == 0:
         extent = f"a drop is at most {show(-low)}" if outcome == "passed" else f"a gain is at most {show(high)}"
-        return f"no score changed in {_complete(reading)} items, so {extent}{_of_what(reading)}"
+        return f"{_unchanged(reading)}, so {extent}{_of_what(reading)}"
     risen = value >= 0
-    verb = _verb(risen, reading.evidence.higher_is_better)
     only = "only " if risen and outcome == "failed" else ""
     size, least, most = (value, low, high) if risen else (-value, -high, -low)
     span = f"{show(size)} ({show(least)} to {show(most)})"
+    if reading.evidence.are_preferences:
+        return f"people prefer {_preferred(reading, risen)} by {only}{span}, a win rate of {_percent((1 + value) / 2)}"
     against = _of_what(reading) or f" against {reading.evidence.against}"
-    return f"{reading.evidence.metric} {verb} by {only}{span}{against}"
+    return f"{_name(reading)} {_verb(risen, reading.evidence.higher_is_better)} by {only}{span}{against}"
 
 
 def _too_few_clusters(reading: Reading) -> str:
@@ -91,7 +92,7 @@ def _undecided(reading: Reading, rules: int) -> str:
     named = f"the limit {show.limit}" if is_drop else f"the {show.limit} asked for"
     span = f"{_subject(reading)} is between {show(least)} and {show(most)}{_of_what(reading)}"
     if reading.flips == 0:
-        span = f"no score changed in {_complete(reading)} items, and yet {span}"
+        span = f"{_unchanged(reading)}, and yet {span}"
     if reading.is_guard_open and reading.high is not None and reading.high < reading.limit:
         guard = f"{reading.rule.only_below:g}, from where the gate asks nothing"
         return f"{span}, beyond {named}, but it is not certain that {reading.evidence.against} scores less than {guard}"
@@ -102,24 +103,56 @@ def _undecided(reading: Reading, rules: int) -> str:
 
 
 def _subject(reading: Reading) -> str:
-    if reading.rule.at_least is not None:
-        return reading.evidence.metric
+    if reading.evidence.are_preferences and reading.rule.level is not None:
+        return f"people's win rate for {_preferred(reading, True)}"
+    if reading.evidence.are_preferences:
+        return f"people's preference for {_preferred(reading, reading.rule.max_drop is None)}"
+    if reading.rule.level is not None:
+        return _name(reading)
     if reading.rule.min_gain is not None:
-        return f"the gain of {reading.evidence.metric} over {reading.evidence.against}"
-    return "the drop"
+        return f"the gain of {_name(reading)} over {reading.evidence.against}"
+    return "the drop" if reading.calibration is None else f"the drop of {_name(reading)}"
+
+
+def _name(reading: Reading) -> str:
+    """Whose scores are spoken of."""
+    return reading.evidence.metric if reading.calibration is None else "people's grades"
+
+
+def _preferred(reading: Reading, is_candidate: bool) -> str:
+    both = ("the candidate", reading.evidence.against)
+    return " over ".join(both if is_candidate else reversed(both))
+
+
+def _unchanged(reading: Reading) -> str:
+    if reading.is_of_people:
+        return f"people saw no difference in {_complete(reading)} pairs"
+    return f"no score changed in {_complete(reading)} items"
+
+
+def _by_labels(reading: Reading) -> str:
+    """What a judge's ruling rests on, and what the judge says by itself."""
+    found = reading.calibration
+    if found is None or found.raw is None:
+        return ""
+    raw = found.raw if reading.rule.level is None else (1 + found.raw) / 2
+    sure = "" if found.kappa_low is None else f", at least {found.kappa_low:.2f}"
+    kappa = "no kappa" if found.kappa is None else f"kappa {found.kappa:.2f}{sure}"
+    return f"; by {found.labels:,} labels with the help of {found.metric} ({kappa}), which alone says {raw:.2f}"
 
 
 def _advice(reading: Reading) -> str:
     if reading.missing_decide:
-        return f" only because {_missing(reading)}: score them again"
+        return f" only because {_missing(reading)}: {'give them' if reading.is_of_people else 'score them again'}"
+    what, asked = ("labels", "drawn") if reading.is_of_people else ("items", "asked")
     if reading.items_needed is None:
-        return f": {reading.asked:,} items were asked, and the truth may lie too near for any number of items"
-    return f": about {reading.items_needed:,} items would tell, {reading.asked:,} were asked"
+        return f": {_drawn(reading):,} {what} were {asked}, and the truth may lie too near for any number of {what}"
+    return f": about {reading.items_needed:,} {what} would tell, {_drawn(reading):,} were {asked}"
 
 
 def _demand(reading: Reading) -> str:
     limit = _Numbers(reading).limit
-    if reading.rule.at_least is not None:
+    if reading.rule.level is not None:
         return f"{'at least' if reading.evidence.higher_is_better else 'at most'} {limit} was asked for"
     if reading.rule.min_gain is not None:
         return f"{limit} was asked for"
@@ -144,6 +177,7 @@ def _wide_margin(reading: Reading) -> str | None:
         return None
     goal = f"5 % of {reading.evidence.against}'s score" if reading.rule.relative else "5 points"
     rate = f"flip rate of {_percent(reading.flips)}" if reading.are_flips else "spread of the changes"
+    rate = f"share of {_percent(reading.flips)} without a tie" if reading.evidence.are_preferences else rate
     head = f"{reading.evidence.task} {reading.evidence.metric}: a limit of {_Numbers(reading).limit} is wide;"
     few = reading.five_points > reading.asked
     holds = f"cannot honestly hold {goal}, about" if few else f"could hold {goal},"
@@ -235,7 +269,7 @@ _CAVEATS = (
 def _own(reading: Reading) -> tuple[float, float, float]:
     """Value and interval in the metric's own direction for a level, up is better for a change."""
     value, low, high = (math.nan if each is None else each for each in (reading.value, reading.low, reading.high))
-    if reading.rule.at_least is not None and not reading.evidence.higher_is_better:
+    if reading.rule.level is not None and not reading.evidence.higher_is_better:
         return -value, -high, -low
     return value, low, high
 
@@ -251,7 +285,13 @@ def _of_what(reading: Reading) -> str:
 
 
 def _missing(reading: Reading) -> str:
-    return f"{reading.missing} of {reading.asked} scores are missing"
+    return f"{reading.missing} of {_drawn(reading)} {'labels' if reading.is_of_people else 'scores'} are missing"
+
+
+def _drawn(reading: Reading) -> int:
+    """How many were asked for: items, or for a judge labels of the pairs that were drawn for people."""
+    found = reading.calibration
+    return reading.asked if found is None else found.labels + found.unlabelled
 
 
 def _complete(reading: Reading) -> str:
@@ -267,7 +307,7 @@ class _Numbers:
 
     def __init__(self, reading: Reading) -> None:
         rule = reading.rule
-        limits = (rule.at_least, rule.min_gain, rule.max_drop)
+        limits = (rule.level, rule.min_gain, rule.max_drop)
         self._percent = rule.relative
         self._limit = self._scaled(next((each for each in limits if each is not None), 0.0))
         ends = [abs(self._scaled(each)) for each in (reading.low, reading.high) if each is not None]

@@ -39,7 +39,7 @@ class CheckpointChoice:
         tasks = [
             _asking(task, plan.validation[:most], "data.validation")
             for task in plan.tasks
-            if task.task.mode == "generate"
+            if task.task.mode == "generate" and task.metrics
         ]
         tasks += [_asking(each, spare[each.name], each.source) for each in plan.benchmarks if spare.get(each.name)]
         return cls(replace(plan, tasks=tuple(tasks), benchmarks=()))
@@ -131,5 +131,5 @@ class CheckpointChoice:
 
 
 def _asking(planned: PlannedTask, samples: Sequence[Sample], source: str) -> PlannedTask:
-    task = replace(planned.task, name=planned.name + SUFFIX, stopping=None)
-    return replace(planned, task=task, samples=tuple(samples), source=source, stop_for=None)
+    task = replace(planned.task, name=planned.name + SUFFIX, judges=(), stopping=None)
+    return replace(planned, task=task, judges=(), samples=tuple(samples), source=source, stop_for=None)

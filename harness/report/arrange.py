@@ -107,7 +107,7 @@ def _rows(comparison: Comparison, verdict: Verdict) -> list[Row]:
 def _delta(comparison: Comparison, rules: Sequence[GateRule], task: str, metric: str) -> Delta | None:
     """The change that matters: against the arm of the metric's gate, else of the task's, else ``prompted``."""
     deltas = {each.against: each for each in comparison.deltas if (each.task, each.metric) == (task, metric)}
-    relative = [rule for rule in rules if rule.task == task and rule.at_least is None]
+    relative = [rule for rule in rules if rule.task == task and rule.level is None]
     gated = [rule.against for rule in sorted(relative, key=lambda rule: rule.metric != metric)]
     wanted = [*gated, "prompted", "base", *deltas]
     return next((deltas[name] for name in wanted if name in deltas), None)

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.report import arrange, numbers
-from harness.report.markdown import escaped
+from harness.report.markdown import escaped, judges_table
 from harness.values import Comparison, Ref, Ruling, Run, Training, Verdict
 
 
@@ -98,7 +98,7 @@ def _scores(arms: Sequence[Run]) -> str:
 def _verdict(title: str, verdict: Verdict) -> str:
     head = f"## {title}\n\n**{verdict.outcome.upper()}.** {escaped(verdict.reason)}"
     gates = _table(["gate", "outcome", "reason"], map(_ruling, verdict.rulings))
-    return "\n\n".join(filter(None, [head, gates, _list(verdict.caveats)]))
+    return "\n\n".join(filter(None, [head, gates, judges_table(verdict), _list(verdict.caveats)]))
 
 
 def _ruling(ruling: Ruling) -> Sequence[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from harness.report import arrange, numbers
+from harness.report import arrange, judges, numbers
 from harness.report.arrange import Row
 from harness.report.text import inert
 from harness.values import Comparison, Run, Verdict
@@ -24,6 +24,13 @@ def escaped(text: str) -> str:
     """Foreign text for Markdown: neither markup, HTML, a link nor a line break comes of it."""
     marked = _MARKUP.sub(r"\\\1", inert(text))
     return _BARE_LINK.sub(lambda match: match[0].replace(".", r"\."), marked).translate(_ENTITIES)
+
+
+def judges_table(verdict: Verdict) -> str:
+    """Judges held to people; empty where none was asked."""
+    table = _table(judges.HEADS, judges.ALIGNMENT, judges.rows(verdict.calibrations))
+    said = "Judges held to people, as wins or as change of grade; gates go by the corrected rate:"
+    return f"{said}\n\n{table}" if table else ""
 
 
 def _head(comparison: Comparison, verdict: Verdict) -> list[str]:
@@ -46,10 +53,13 @@ def _body(comparison: Comparison, verdict: Verdict) -> list[str]:
     arms = arrange.columns(comparison.runs)
     tasks = arrange.task_rows(comparison, verdict)
     forgotten = arrange.forgetting_rows(comparison, verdict)
+    raw = judges.raw_metrics(verdict)
+    cells = (_task_cells(row, is_raw=(row.task, row.metric) in raw) for row in tasks)
     return [
         _table(["gate", "outcome", "reason"], "lll", _rulings(verdict)),
-        _table(["task", "metric", *arms, "change"], "ll" + "r" * (len(arms) + 1), map(_task_cells, tasks)),
+        _table(["task", "metric", *arms, "change"], "ll" + "r" * (len(arms) + 1), cells),
         _table(_FORGETTING, "llrrrrrrr", map(_forgetting_cells, forgotten)),
+        judges_table(verdict),
         _list(f"{name} was not measured: {reason}" for name, reason in arrange.not_measured(comparison)),
         _list(arrange.caveats(comparison, verdict)),
     ]
@@ -65,9 +75,9 @@ def _rulings(verdict: Verdict) -> Iterable[Sequence[str]]:
         yield f"{ruling.rule}{tier}", outcome, ruling.reason
 
 
-def _task_cells(row: Row) -> Sequence[str]:
+def _task_cells(row: Row, *, is_raw: bool) -> Sequence[str]:
     values = [numbers.estimate(each) for each in row.estimates]
-    return row.task, row.metric, *values, _change(row)
+    return row.task, f"{row.metric} (raw)" if is_raw else row.metric, *values, _change(row)
 
 
 def _forgetting_cells(row: Row) -> Sequence[str]:

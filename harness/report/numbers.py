@@ -69,6 +69,16 @@ def percent(share: float | None) -> str:
     return "< 1 %" if rounded == 0 and share > 0 else f"{rounded} %"
 
 
+def share(value: float | None) -> str:
+    """``71.5 %``, or a dash: a share with a decimal, beside which its interval can stand."""
+    return MISSING if value is None or math.isnan(value) else f"{_decimal(value)} %"
+
+
+def share_interval(low: float | None, high: float | None) -> str:
+    """The ends in percent with a dash between them; nothing where there is no interval."""
+    return "" if low is None or high is None else f"{_decimal(low)}\N{EN DASH}{_decimal(high)} %"
+
+
 def amount(count: int) -> str:
     """``134.5 M``: a count of parameters in three or four figures."""
     for size, letter in ((10**9, "B"), (10**6, "M"), (10**3, "k")):
@@ -101,6 +111,10 @@ def duration(seconds: float) -> str:
 
 def _bracketed(text: str) -> str:
     return f"({text})" if text else ""
+
+
+def _decimal(share: float) -> str:
+    return _without_negative_zero(f"{100 * share:.1f}")
 
 
 def _without_negative_zero(text: str) -> str:

@@ -82,10 +82,17 @@ def _data(datasets: Sequence[Dataset]) -> Table:
 
 
 def _tasks(tasks: Sequence[tuple[Task, int]]) -> Table:
-    table = layout.columns(["task", "mode", "metrics"], ["items"])
+    table = layout.columns(["task", "mode", "scored by"], ["items"])
     for task, items in tasks:
-        table.add_row(plain(task.name, "bold"), task.mode, plain(", ".join(labels(task.metrics))), f"{items:,}")
+        table.add_row(plain(task.name, "bold"), task.mode, _scorers(task), f"{items:,}")
     return table
+
+
+def _scorers(task: Task) -> Text:
+    """Metrics, and after a dot the judges."""
+    names = labels(task.scorers)
+    parts = (names[: len(task.metrics)], names[len(task.metrics) :])
+    return plain(" · ".join(", ".join(part) for part in parts if part))
 
 
 def _benchmarks(benchmarks: Sequence[SuiteBenchmark]) -> Table:

@@ -110,9 +110,10 @@ def _plans(gates: Sequence[GateRow]) -> Table:
 
 
 def _short(rule: GateRule) -> Text:
-    asked = rule.at_least if rule.at_least is not None else rule.min_gain
-    if asked is not None:
-        limit = f" ≥ {asked:g}" if rule.at_least is not None else f" +{asked:g}"
+    if rule.level is not None:
+        limit = f" {'≥' if rule.at_most is None else '≤'} {rule.level:g}"
+    elif rule.min_gain is not None:
+        limit = f" +{rule.min_gain:g}"
     else:
         limit = f" -{100 * (rule.max_drop or 0.0):.3g} %" if rule.relative else f" -{rule.max_drop:g}"
     return plain(f"{rule.task} {rule.metric}", "bold").append_text(plain(limit, "not bold"))

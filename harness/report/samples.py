@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from harness.report import layout, numbers
@@ -15,6 +16,9 @@ from harness.values import Generation, Item, Prompt, Sample, Score
 _PROMPT = 400
 _ANSWER = 800
 _ATTEMPTS = 4
+_MOST_REASONS = 8
+_REASONS = ("reason", "reasons")
+"""The details in which a judge says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +47,9 @@ def _sample(sides: Sequence[Side]) -> RenderableType:
     lines.append(("target", plain(head(_target(sample), _ANSWER), "bold", lines=True)))
     for side in sides:
         lines.append((side.run, _answers(side.item)))
-        lines.extend(("", _score(metric, score)) for metric, score in side.scores.items())
+        for metric, score in side.scores.items():
+            lines.append(("", _score(metric, score)))
+            lines.extend(("", each) for each in _reasons(score))
     return layout.facts(lines)
 
 
@@ -103,5 +109,26 @@ def _score(metric: str, score: Score) -> Text:
         text.append("missing: ", style="yellow")
         return text.append_text(plain(score.why_missing or "no reason given", "default"))
     text.append(numbers.score(score.value), style="not dim bold")
-    details = ", ".join(f"{name} {value}" for name, value in score.details.items())
+    details = ", ".join(f"{name} {value}" for name, value in score.details.items() if name not in _REASONS)
     return text.append_text(plain(f"  {head(details, _PROMPT)}", "dim")) if details else text
+
+
+def _reasons(score: Score) -> Iterator[RenderableType]:
+    """Why a judge said so, a text each; those of several judges under their names."""
+    told = [reason for name in _REASONS for reason in _each(score.details.get(name))]
+    for judge, reason in told[:_MOST_REASONS]:
+        yield Padding(plain(judge + head(reason, _ANSWER), "dim", lines=True), (0, 0, 0, 2))
+    if len(told) > _MOST_REASONS:
+        yield Text(f"  … and {len(told) - _MOST_REASONS:,} more reasons", style="dim")
+
+
+def _each(reasons: object, judge: str = "") -> Iterator[tuple[str, str]]:
+    """A reason, or several in a list, or those of several judges by their names."""
+    if isinstance(reasons, Mapping):
+        for name, given in reasons.items():
+            yield from _each(given, f"{name}: ")
+    elif isinstance(reasons, (list, tuple)):
+        for each in reasons:
+            yield from _each(each, judge)
+    elif reasons:
+        yield judge, str(reasons)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from pathlib import Path
 
 from rich.console import Group, RenderableType
@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from harness.report import arrange, layout, numbers
+from harness.report import arrange, judges, layout, numbers
 from harness.report.arrange import Row
 from harness.report.text import plain
 from harness.report.training import Trained, trainings_screen
@@ -25,7 +25,7 @@ def verdict_screen(
     next_commands: Sequence[str] = (),
     trained: Sequence[Trained] = (),
 ) -> RenderableType:
-    """The arms side by side, what was forgotten, each gate with its reason, the verdict, and what to type next.
+    """The arms side by side, what was forgotten, judges held to people, the gates, the verdict, and what to type next.
 
     Of the ``trained`` those are told whose checkpoints were judged, or in whose curve something was found.
     """
@@ -35,6 +35,7 @@ def verdict_screen(
         trainings_screen(telling) if telling else None,
         _tasks(comparison, verdict),
         _forgetting(comparison, verdict),
+        judges.judges_part(verdict.calibrations),
         _gates(verdict),
         _caveats(comparison, verdict),
         _answer(verdict),
@@ -88,11 +89,13 @@ def _tasks(comparison: Comparison, verdict: Verdict) -> RenderableType | None:
     if not rows:
         return None
     hint = "each with its 95 % interval; in a change, up is better"
-    table = layout.Fitting(_task_table(comparison, rows, False), _task_table(comparison, rows, True))
+    table = layout.Fitting(
+        *(_task_table(comparison, rows, judges.raw_metrics(verdict), stacked) for stacked in (False, True))
+    )
     return Group(layout.section("Tasks", hint), table)
 
 
-def _task_table(comparison: Comparison, rows: Sequence[Row], stacked: bool) -> Table:
+def _task_table(comparison: Comparison, rows: Sequence[Row], raw: Set[tuple[str, str]], stacked: bool) -> Table:
     arms = arrange.columns(comparison.runs)
     baseline = arrange.common_baseline(rows)
     table = layout.columns(["task", "metric"], [*arms, _change_title(arms[-1], baseline)])
@@ -102,7 +105,10 @@ def _task_table(comparison: Comparison, rows: Sequence[Row], stacked: bool) -> T
         cells.append(layout.estimate_cell(row.estimates[-1], stacked=stacked, style="bold"))
         name = plain(row.task if row.task != shown else "", "bold")
         change = layout.change_cell(row.delta, stacked=stacked, named=baseline is None)
-        table.add_row(name, plain(row.metric), *cells, change)
+        metric = plain(row.metric)
+        if (row.task, row.metric) in raw:
+            metric.append(" raw", style="yellow")
+        table.add_row(name, metric, *cells, change)
         shown = row.task
     return table
 

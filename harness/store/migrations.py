@@ -67,6 +67,7 @@ CREATE TABLE tasks (
     version TEXT NOT NULL,
     generation TEXT NOT NULL,            -- JSON, the settings
     metrics TEXT NOT NULL,               -- JSON
+    judges TEXT NOT NULL,                -- JSON
     samples INTEGER NOT NULL,
     source TEXT NOT NULL,
     stopping TEXT,                       -- JSON, how the asking may end early, fixed before it began
@@ -124,6 +125,42 @@ CREATE TABLE scores (
     PRIMARY KEY (task, metric, sample),
     FOREIGN KEY (task, sample) REFERENCES task_samples (task, sample)
 ) WITHOUT ROWID;
+
+CREATE TABLE opinions (                  -- whose answer is better, the candidate's (1) or the baseline's (0)
+    candidate INTEGER NOT NULL,          -- the tasks of both runs
+    baseline INTEGER NOT NULL REFERENCES tasks (key),
+    judge TEXT NOT NULL,                 -- a judge of the task by its label, or people
+    rater TEXT NOT NULL,                 -- a person, or the judge itself
+    sample INTEGER NOT NULL,
+    value REAL,                          -- empty: missing, which is no tie
+    why_missing TEXT,
+    details TEXT,                        -- JSON, empty where there is none
+    given TEXT NOT NULL,
+    PRIMARY KEY (candidate, baseline, judge, rater, sample),
+    FOREIGN KEY (candidate, sample) REFERENCES task_samples (task, sample)
+) WITHOUT ROWID;
+
+CREATE TABLE reviews (                   -- how many pairs of answers were drawn for people
+    candidate INTEGER NOT NULL REFERENCES tasks (key),
+    baseline INTEGER NOT NULL REFERENCES tasks (key),
+    items INTEGER NOT NULL,
+    PRIMARY KEY (candidate, baseline)
+) WITHOUT ROWID;
+
+CREATE TABLE replies (                   -- what judges' models said, so that none is asked the same again
+    request BLOB PRIMARY KEY,            -- digest of the model and all that it was asked
+    experiment TEXT NOT NULL REFERENCES experiments (id), -- the first that asked
+    judge TEXT NOT NULL,
+    model TEXT NOT NULL,
+    text TEXT NOT NULL,
+    finish_reason TEXT NOT NULL,
+    prompt_tokens INTEGER NOT NULL,
+    output_tokens INTEGER NOT NULL,
+    seconds REAL NOT NULL,
+    money REAL NOT NULL,
+    asked TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE INDEX replies_by_judge ON replies (experiment, judge);
 
 CREATE TABLE estimates (
     run INTEGER NOT NULL REFERENCES runs (key),
@@ -190,7 +227,8 @@ CREATE TABLE verdicts (
     decided TEXT NOT NULL,
     outcome TEXT NOT NULL,
     reason TEXT NOT NULL,
-    caveats TEXT NOT NULL                -- JSON
+    caveats TEXT NOT NULL,               -- JSON
+    calibrations TEXT NOT NULL           -- JSON, the judges held to people
 );
 CREATE INDEX verdicts_by_experiment ON verdicts (experiment);
 
@@ -229,12 +267,14 @@ CREATE TABLE rulings (
     max_drop REAL,
     relative INTEGER NOT NULL,
     at_least REAL,
+    at_most REAL,
     against TEXT NOT NULL,
     tier TEXT NOT NULL,
     alpha REAL NOT NULL,
     only_below REAL,
     max_missing REAL,
     min_items INTEGER,
+    min_kappa REAL,
     outcome TEXT NOT NULL,
     reason TEXT NOT NULL,
     p_passed REAL,

@@ -12,10 +12,10 @@ from types import TracebackType
 from typing import Any, Self
 
 from harness.errors import UsageError
-from harness.store import reuse, trainings
+from harness.store import opinions, reuse, trainings
 from harness.store.codec import json_of, text_of
 from harness.store.database import TIMEOUT, open_readonly, reading
-from harness.store.records import control_of, delta_of, fault_of, ruling_of, run_of
+from harness.store.records import calibrations_of, control_of, delta_of, fault_of, ruling_of, run_of
 from harness.store.rows import Row, generation_of, pair_of, sample_of, score_of, task_of
 from harness.values import (
     Comparison,
@@ -23,13 +23,16 @@ from harness.values import (
     Fault,
     Generation,
     Item,
+    Opinion,
     Pair,
     Progress,
     Provenance,
+    Reply,
     Reusable,
     Run,
     Sample,
     Score,
+    Spent,
     Task,
     Training,
     Verdict,
@@ -239,6 +242,28 @@ class Reader:
         with reading(self.path):
             return reuse.answers(self.db, places)
 
+    def replies(self, requests: Sequence[bytes]) -> dict[bytes, Reply]:
+        """What judges' models said to these requests, as far as they were asked."""
+        with reading(self.path):
+            return opinions.replies(self.db, requests)
+
+    def spent(self, experiment: str, judge: str, model: str) -> Spent:
+        """What an experiment's judge has used up of one model so far."""
+        with reading(self.path):
+            return opinions.spent(self.db, experiment, judge, model)
+
+    def opinions(self, baseline: str, candidate: str, task: str, judge: str) -> list[Opinion]:
+        """Whose answer raters found better, in the order of the candidate's samples."""
+        keys = self._both(baseline, candidate, task)
+        with reading(self.path):
+            return [] if keys is None else opinions.opinions(self.db, *keys, judge)
+
+    def review_size(self, baseline: str, candidate: str, task: str) -> int | None:
+        """How many pairs were drawn for people, ``None`` where no review began."""
+        keys = self._both(baseline, candidate, task)
+        with reading(self.path):
+            return None if keys is None else opinions.review_size(self.db, *keys)
+
     def reusable(self) -> list[Reusable]:
         """What later runs need not ask for again, a value for each model and adapter."""
         with reading(self.path):
@@ -260,10 +285,7 @@ class Reader:
         row = self._task(run_id, task)
         if row is None:
             return set()
-        declared = {name for name, _ in json_of(row["metrics"])}
-        query = "SELECT count(DISTINCT metric) AS metrics FROM scores WHERE task = ?"
-        stored = next(self._rows(query, row["key"]))["metrics"]
-        needed = {"task": row["key"], "metrics": max(len(declared), stored)}
+        needed = {"task": row["key"], "metrics": len(json_of(row["metrics"]))}
         with reading(self.path):
             return {each[0] for each in self.db.execute(_ANSWERED, needed)}
 
@@ -304,6 +326,7 @@ class Reader:
                 text_of(row["reason"]),
                 tuple(map(ruling_of, rulings)),
                 tuple(json_of(row["caveats"])),
+                calibrations_of(row["calibrations"]),
             ),
         )
 
@@ -347,6 +370,11 @@ class Reader:
         estimates = self._rows("SELECT * FROM estimates WHERE run = ? ORDER BY rowid", row["key"])
         with reading(self.path):
             return run_of(row, origins, estimates, reuse.reused(self.db, row["key"]))
+
+    def _both(self, baseline: str, candidate: str, task: str) -> tuple[int, int] | None:
+        """The keys of the candidate's and the baseline's task."""
+        rows = self._task(candidate, task), self._task(baseline, task)
+        return None if rows[0] is None or rows[1] is None else (rows[0]["key"], rows[1]["key"])
 
     def _task(self, run_id: str, task: str) -> Row | None:
         query = "SELECT tasks.* FROM tasks JOIN runs ON runs.key = run WHERE runs.id = ? AND name = ?"

@@ -20,6 +20,8 @@ from harness.store.codec import (
 )
 from harness.store.rows import Row
 from harness.values import (
+    Calibration,
+    ClassAgreement,
     Control,
     Delta,
     Environment,
@@ -98,7 +100,7 @@ def estimate_of(row: Row) -> Estimate:
 _DELTA_NAMES = ("task", "metric", "against", "pairs", "fixed", "broken", "missing")
 _DELTA_NUMBERS = ("baseline", "candidate", "change", "low", "high", "preserved")
 _RULE_NAMES = ("task", "metric", "against", "tier", "min_items")
-_RULE_NUMBERS = ("min_gain", "max_drop", "at_least", "alpha", "only_below", "max_missing")
+_RULE_NUMBERS = ("min_gain", "max_drop", "at_least", "at_most", "alpha", "only_below", "max_missing", "min_kappa")
 
 
 def delta_row(delta: Delta) -> dict[str, Cell]:
@@ -137,6 +139,19 @@ def ruling_of(row: Row) -> Ruling:
         p_failed=number_of(row["p_failed"]),
         items=row["items"],
         items_needed=row["items_needed"],
+    )
+
+
+def calibrations_cell(calibrations: Iterable[Calibration]) -> str | bytes:
+    """The judges held to people, as JSON."""
+    return json_cell([asdict(each) for each in calibrations])
+
+
+def calibrations_of(cell: str | bytes) -> tuple[Calibration, ...]:
+    """The judges held to people."""
+    return tuple(
+        Calibration(**{**each, "classes": tuple(ClassAgreement(**one) for one in each["classes"])})
+        for each in json_of(cell)
     )
 
 

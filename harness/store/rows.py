@@ -137,6 +137,7 @@ def task_row(run: int, task: Task, samples: int, source: str) -> dict[str, Cell]
         "version": task.version,
         "generation": json_cell(fields_of(task.generation)),
         "metrics": json_cell([[ref.name, dict(ref.options)] for ref in task.metrics]),
+        "judges": judges_cell(task.judges),
         "samples": samples,
         "source": text_cell(source),
         "stopping": None if task.stopping is None else json_cell(fields_of(task.stopping)),
@@ -154,7 +155,18 @@ def task_of(row: Row) -> Task:
         benchmark=row["benchmark"],
         version=row["version"],
         stopping=None if row["stopping"] is None else _stopping_of(json_of(row["stopping"])),
+        judges=judges_of(row["judges"]),
     )
+
+
+def judges_cell(judges: Sequence[Ref]) -> str | bytes:
+    """Judges with their options, as JSON."""
+    return json_cell([[ref.name, dict(ref.options)] for ref in judges])
+
+
+def judges_of(cell: str | bytes) -> tuple[Ref, ...]:
+    """Judges with their options."""
+    return tuple(Ref(name, options) for name, options in json_of(cell))
 
 
 def _stopping_of(value: Mapping[str, Any]) -> Stopping:

@@ -10,10 +10,11 @@ from types import TracebackType
 from typing import Self
 
 from harness.errors import HarnessError
-from harness.store import reuse, trainings
+from harness.store import opinions, reuse, trainings
 from harness.store.codec import json_cell, text_cell
 from harness.store.database import TIMEOUT, now, open_database, transaction
 from harness.store.records import (
+    calibrations_cell,
     control_row,
     delta_row,
     estimate_row,
@@ -22,7 +23,16 @@ from harness.store.records import (
     header_row,
     ruling_row,
 )
-from harness.store.rows import Row, generation_row, place_row, sample_row, score_row, task_row
+from harness.store.rows import (
+    Row,
+    generation_row,
+    judges_cell,
+    judges_of,
+    place_row,
+    sample_row,
+    score_row,
+    task_row,
+)
 from harness.values import (
     Checkpoint,
     Comparison,
@@ -31,8 +41,11 @@ from harness.values import (
     Fault,
     Generation,
     JudgedCheckpoint,
+    Opinion,
     Progress,
     Provenance,
+    Ref,
+    Reply,
     Run,
     RunStatus,
     Sample,
@@ -41,6 +54,7 @@ from harness.values import (
     Task,
     TrainJob,
     Verdict,
+    labels,
 )
 
 # A sample with a known id and other content breaks NOT NULL here, rather than being taken for the one that is stored.
@@ -179,6 +193,20 @@ class Writer:
             places = (place_row(key, position, task.answers_to(sample), sample) for position, sample in placed)
             self.db.conn.executemany(_PLACE, places)
 
+    def add_judge(self, run_id: str, task: str, judge: Ref, label: str) -> None:
+        """Record who is shown a task's answers, in place of another judge of this label.
+
+        What that one said is forgotten, unless the two differ by nothing but what they may spend.
+        """
+        with transaction(self.db, self.path):
+            key = self._task(run_id, task)
+            known = judges_of(self.db.execute("SELECT judges FROM tasks WHERE key = ?", [key]).fetchone()[0])
+            others = [each for each in known if each != judge and labels([each]) != labels([judge])]
+            if any(opinions.says_otherwise(each, judge) for each in known if each not in others):
+                opinions.forget(self.db, key, label)
+            if judge not in known:
+                self._update("tasks", key, {"judges": judges_cell([*others, judge])})
+
     def add_batch(
         self,
         run_id: str,
@@ -218,6 +246,35 @@ class Writer:
             run = self._run(run_id)
             self.db.conn.executemany(_ESTIMATE, (estimate_row(run, each) for each in estimates))
 
+    def add_reply(
+        self, request: bytes, experiment: str, judge: str, model: str, reply: Reply, money: float = 0.0
+    ) -> None:
+        """Record what a judge's model said; the first word on a request stays."""
+        with transaction(self.db, self.path):
+            self._refer("experiments", experiment)
+            opinions.add_reply(self.db, request, experiment, judge, model, reply, money, now())
+
+    def add_opinions(self, baseline: str, candidate: str, task: str, judge: str, given: Sequence[Opinion]) -> None:
+        """Record whose answer raters found better; a rater's later word on a sample replaces the earlier one."""
+        with transaction(self.db, self.path):
+            keys = self._task(candidate, task), self._task(baseline, task)
+            try:
+                opinions.add_opinions(self.db, *keys, judge, given, now())
+            except sqlite3.IntegrityError as error:
+                problem = f"an opinion is on a sample that task '{task}' of {candidate} does not hold"
+                raise HarnessError(f"{self.path}: {problem}") from error
+
+    def forget_opinion(self, baseline: str, candidate: str, task: str, judge: str, rater: str, sample: str) -> None:
+        """Take one rater's word on a sample back; it is harmless where there is none."""
+        with transaction(self.db, self.path):
+            keys = self._task(candidate, task), self._task(baseline, task)
+            opinions.forget_opinion(self.db, *keys, judge, rater, sample)
+
+    def start_review(self, baseline: str, candidate: str, task: str, items: int) -> None:
+        """Record how many pairs are drawn for people (``identity.drawn``); a smaller number changes nothing."""
+        with transaction(self.db, self.path):
+            opinions.start_review(self.db, self._task(candidate, task), self._task(baseline, task), items)
+
     def start_training(self, job: TrainJob, stage: int = 0) -> None:
         """Record that a training begins, or that it is gone on with; what it told before is kept."""
         with transaction(self.db, self.path):
@@ -255,6 +312,7 @@ class Writer:
                 "outcome": verdict.outcome,
                 "reason": text_cell(verdict.reason),
                 "caveats": json_cell(verdict.caveats),
+                "calibrations": calibrations_cell(verdict.calibrations),
             }
             self.db.table("verdicts").insert(row)
             key = int(self.db.execute("SELECT last_insert_rowid()").fetchone()[0])

@@ -208,7 +208,7 @@ def _suite(parsed: schema.SuiteFile, path: Path, text: str, content: Mapping[str
         data={name: folder / file for name, file in parsed.data.items()},
         prompted=PromptedBaseline(prompted.system, prompted.few_shot) if prompted else None,
         training=_training(parsed.trainer, folder) if parsed.trainer else None,
-        tasks=tuple(_task(task, parsed) for task in parsed.tasks),
+        tasks=tuple(_task(task, parsed, folder) for task in parsed.tasks),
         benchmarks=tuple(_benchmark(each) for each in parsed.benchmarks),
         gates=rules,
         batch_size=parsed.batch_size,
@@ -242,7 +242,25 @@ def _launch(launch: schema.Launch, folder: Path) -> Launch:
     return Launch(launch.num_processes, folder / launch.config_file if launch.config_file else None)
 
 
-def _task(task: schema.Task, suite: schema.SuiteFile) -> SuiteTask:
+def _judge(plugin: schema.Plugin, folder: Path) -> Ref:
+    """The judge, the folders of its models found from the suite file."""
+
+    def found(model: object) -> object:
+        if isinstance(model, str):
+            model = {"name": model}
+        if isinstance(model, dict) and isinstance(model.get("name"), str) and (folder / model["name"]).exists():
+            return {**model, "name": str(folder / model["name"])}
+        return model
+
+    options = dict(plugin.model_extra or {})
+    if "model" in options:
+        options["model"] = found(options["model"])
+    if isinstance(options.get("models"), list):
+        options["models"] = [found(each) for each in options["models"]]
+    return Ref(plugin.name, options)
+
+
+def _task(task: schema.Task, suite: schema.SuiteFile, folder: Path) -> SuiteTask:
     given = task.generation
     settings = GenerationSettings(
         max_new_tokens=given.max_new_tokens,
@@ -254,7 +272,14 @@ def _task(task: schema.Task, suite: schema.SuiteFile) -> SuiteTask:
         repeats=given.repeats,
     )
     return SuiteTask(
-        task.name, task.data, task.mode, tuple(_ref(each) for each in task.metrics), settings, task.limit, task.cluster
+        name=task.name,
+        data=task.data,
+        mode=task.mode,
+        metrics=tuple(_ref(each) for each in task.metrics),
+        generation=settings,
+        judges=tuple(_judge(each, folder) for each in task.judges),
+        limit=task.limit,
+        cluster=task.cluster,
     )
 
 
@@ -283,13 +308,14 @@ def _rules_of(gate: schema.Gate) -> list[GateRule]:
         alpha=gate.alpha,
         max_missing=gate.max_missing,
         min_items=gate.min_items,
+        min_kappa=gate.min_kappa,
     )
-    if gate.min_gain is not None or gate.at_least is not None:
-        return [dataclasses.replace(plain, min_gain=gate.min_gain, at_least=gate.at_least)]
     rules = []
     if gate.max_drop is not None:
         rules.append(dataclasses.replace(plain, max_drop=float(gate.max_drop), relative=gate.relative))
     if gate.max_relative_drop is not None:
         share, guard = float(gate.max_relative_drop), gate.relative_guard_below
         rules.append(dataclasses.replace(plain, max_drop=share, relative=True, only_below=guard))
-    return rules
+    if rules:
+        return rules
+    return [dataclasses.replace(plain, min_gain=gate.min_gain, at_least=gate.at_least, at_most=gate.at_most)]

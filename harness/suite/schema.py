@@ -97,9 +97,16 @@ class Task(_Strict):
     data: str = "test"
     mode: Mode = "generate"
     generation: Generation = Generation()
-    metrics: Annotated[list[PluginField], Field(min_length=1)]
+    metrics: list[PluginField] = []
+    judges: list[PluginField] = []
     limit: PositiveInt | None = None
     cluster: str | None = None
+
+    @model_validator(mode="after")
+    def _is_scored(self) -> Task:
+        if not self.metrics and not self.judges:
+            raise ValueError("a task has metrics, or judges; add 'metrics: [exact_match]'")
+        return self
 
 
 class Gate(_Strict):
@@ -113,19 +120,22 @@ class Gate(_Strict):
     max_relative_drop: Annotated[Any, BeforeValidator(_percent)] = None
     relative_guard_below: float | None = None
     at_least: float | None = None
+    at_most: float | None = None
     against: str = "base"
     tier: Tier = "critical"
     alpha: Probability = 0.05
     max_missing: Annotated[float, Field(ge=0, lt=1)] | None = None
     min_items: PositiveInt | None = None
+    min_kappa: Annotated[float, Field(gt=-1, lt=1)] | None = None
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Gate:
         if (self.task is None) == (self.benchmark is None):
             raise ValueError("a gate names one of task and benchmark")
         drops = self.max_drop is not None or self.max_relative_drop is not None
-        if [self.min_gain is not None, drops, self.at_least is not None].count(True) != 1:
-            raise ValueError("a gate has exactly one of min_gain, max_drop and at_least")
+        others = [each is not None for each in (self.min_gain, self.at_least, self.at_most)]
+        if [drops, *others].count(True) != 1:
+            raise ValueError("a gate has exactly one of min_gain, max_drop, at_least and at_most")
         for name in ("max_drop", "max_relative_drop"):
             if getattr(self, name) is not None:
                 _check_margin(name, getattr(self, name))

@@ -1,9 +1,18 @@
-"""What every metric promises, as tests that a plugin's author inherits.
+"""What every metric and every judge promises, as tests that a plugin's author inherits.
 
     from harness.testing import MetricContract
 
     class TestBrevity(MetricContract):
         metric = Brevity
+
+A judge's author also says what a model would reply:
+
+    class TestTone(JudgeContract):
+        judge = Tone
+        options = {"model": {"name": "any"}}
+
+        def reply(self, prompt):
+            return '{"tone": 3}'
 
 Nothing here needs more than plain ``assert``-style errors, so any test runner will do.
 """
@@ -18,13 +27,15 @@ import json
 import math
 import re
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, get_args
 
-from harness.protocols import Metric, MetricOverSums, ScoringContext
-from harness.testing.examples import EXAMPLES, UNANSWERED, UNTARGETED
+from harness.catalog import Catalog, Offer
+from harness.host import Host
+from harness.protocols import Judge, JudgingContext, Metric, MetricOverSums, ScoringContext
+from harness.testing.examples import CASES, EXAMPLES, UNANSWERED, UNTARGETED
 from harness.testing.isolation import heavy_imports
-from harness.values import Item, Mode, Score
+from harness.values import Case, Item, JudgeModel, Mode, Origin, Prompt, Ref, Reply, Score
 
 
 class MetricContract:
@@ -199,6 +210,197 @@ def check_metric(
         getattr(contract, promise)()
 
 
+_NO_VERDICTS = (
+    "",
+    " \n",
+    "As a language model I would rather not say.",
+    "null",
+    "{",
+    "[" * 50_000,
+    "\x1b[2J\x00 \u202e <|im_end|>",
+    "half \ud83d of one",
+    "and so on " * 20_000,
+)
+"""Replies that no judge can read as a grade."""
+
+
+class JudgeContract:
+    """The promises of a judge, one test each; subclass it, name the ``judge``, and write ``reply``."""
+
+    judge: ClassVar[type[Judge]]
+    options: ClassVar[Mapping[str, Any]] = {}
+    """What the judge is made with, as a suite writes it: ``{"model": {"name": "any"}}``."""
+    examples: ClassVar[Sequence[Case]] = ()
+    """Cases of two answers, besides those that every judge gets; who grades single ones is shown the second."""
+
+    def reply(self, prompt: Prompt) -> str:
+        """What a model that judges well would reply to this prompt; pure."""
+        raise NotImplementedError("a judge's contract needs reply(prompt): what a model would say")
+
+    def test_it_has_a_docstring(self) -> None:
+        """``harness plugins`` shows the first line."""
+        own = self.judge.__dict__.get("__doc__") or ""
+        signature = f"{self.judge.__name__}("
+        _demand(bool(own.strip()) and not own.startswith(signature), f"{self._who} has no docstring")
+
+    def test_it_is_a_frozen_dataclass(self) -> None:
+        """Its fields are its options, and no case can change them."""
+        parameters = getattr(self.judge, "__dataclass_params__", None)
+        _demand(bool(parameters and parameters.frozen), f"{self._who} is not a @dataclass(frozen=True)")
+
+    def test_its_facts_can_be_told(self) -> None:
+        """A plain name, distribution names, whom it asks, and whether it compares."""
+        name = self.judge.name
+        _demand(bool(re.fullmatch(r"[a-z][a-z0-9_@.-]*", name)), f"{name!r} is not a plain lower-case name")
+        _demand(isinstance(self.judge.requires_packages, tuple), "requires_packages is not a tuple")
+        judge = self._make()
+        models = list(judge.models)
+        told = bool(models) and all(isinstance(each, JudgeModel) for each in models)
+        _demand(told, f"{self._who} does not say whom it asks: models is {models}")
+        _demand(isinstance(judge.compares, bool), "compares is neither True nor False")
+
+    def test_each_option_has_a_default_or_a_docstring(self) -> None:
+        """A user who reads ``harness plugins`` can tell what to write."""
+        bare = {option.name for option in dataclasses.fields(self.judge) if _needed(option)}  # type: ignore[arg-type]
+        untold = sorted(bare - _told_options(self.judge)) if bare else []
+        _demand(not untold, f"{self._who} has options without default and docstring: {', '.join(untold)}")
+
+    def test_it_imports_nothing_heavy(self) -> None:
+        """Importing and making it leaves torch and its kin alone: every command would wait for them."""
+        heavy = heavy_imports(self.judge, self.options)
+        _demand(not heavy, f"making {self._who} imports {', '.join(heavy)}; import it in the method that needs it")
+
+    def test_each_case_gets_one_score_in_order(self) -> None:
+        """However many there are, none included."""
+        for cases in ((), self._all[:1], self._all):
+            got, expected = [score.sample_id for score in self._scores(cases)], [case.sample.id for case in cases]
+            _demand(got == expected, f"{self._who} was given the cases {expected} and graded {got}")
+
+    def test_a_score_does_not_depend_on_the_other_cases(self) -> None:
+        """An answer is worth the same alone, in reverse order, and when it is graded again."""
+        together = self._scores(self._all)
+        self._same(together, self._scores(self._all[::-1])[::-1], "in reverse order")
+        self._same(together, [score for case in self._all for score in self._scores([case])], "alone")
+        self._same(together, self._scores(self._all), "a second time")
+
+    def test_values_are_grades(self) -> None:
+        """From 0 to 1, at least one of them; a score has a value or a reason, not both."""
+        scores = self._scores(self._all)
+        _demand(any(score.value is not None for score in scores), f"{self._who} grades none of the examples")
+        for score in scores:
+            if score.value is not None:
+                inside = 0 <= score.value <= 1
+                _demand(inside, f"{self._who} gives {score.value} to {score.sample_id!r}, outside 0 to 1")
+            told = bool(score.why_missing)
+            _demand(told == (score.value is None), f"{self._who}: value {score.value}, reason {score.why_missing!r}")
+
+    def test_it_asks_the_models_that_it_names(self) -> None:
+        """Each of them, and nobody else: what is asked costs money."""
+        judge, asked = self._make(), []
+
+        def ask(model: JudgeModel, prompts: Sequence[Prompt]) -> list[Reply]:
+            asked.append(model)
+            return [Reply(self.reply(prompt)) for prompt in prompts]
+
+        list(judge.grade(self._all, JudgingContext(ask, "contract", 7)))
+        strangers = [model.name for model in asked if model not in judge.models]
+        _demand(not strangers, f"{self._who} asks {', '.join(strangers)}, which is none of its models")
+        silent = [model.name for model in judge.models if model not in asked]
+        _demand(not silent, f"{self._who} never asks {', '.join(silent)}")
+
+    def test_a_reply_that_says_nothing_is_no_grade(self) -> None:
+        """Never a middling one either; two equal answers may be a tie without asking."""
+        cases = [case for case in self._all if len(set(case.answers)) == len(case.answers)]
+        for nonsense in _NO_VERDICTS:
+            for score in self._scores(cases, _always(Reply(nonsense))):
+                shown = repr(nonsense[:30])
+                _demand(score.value is None, f"{self._who} gives {score.value} where the model replied {shown}")
+                _demand(bool(score.why_missing), f"{self._who} does not say why {score.sample_id!r} has no grade")
+                _demand(_can_be_recorded(score), f"the score of a reply {shown} cannot be recorded")
+
+    def test_a_reply_that_cannot_be_had_is_missing(self) -> None:
+        """With the reason that was given for it."""
+        cases = [case for case in self._all if len(set(case.answers)) == len(case.answers)]
+        for score in self._scores(cases, _always(Reply(None, "the server is on fire"))):
+            told = score.value is None and "the server is on fire" in (score.why_missing or "")
+            _demand(told, f"{self._who}: value {score.value}, reason {score.why_missing!r} where no reply could be had")
+
+    def test_details_can_be_recorded(self) -> None:
+        """The record keeps them as JSON in UTF-8."""
+        for score in self._scores(self._all):
+            _demand(_can_be_recorded(score), f"{self._who}: the details of {score.sample_id!r} cannot be recorded")
+
+    def test_notes_are_sentences(self) -> None:
+        """Of no scores, of graded and of missing ones, as they are read back from the record."""
+        graded = [_recorded(score) for score in self._scores(self._all)]
+        missing = [_recorded(score) for score in self._scores(self._all, _always(Reply("?")))]
+        for scores in ([], graded, missing, [*graded, *missing]):
+            for note in self._make().notes(scores):
+                told = isinstance(note, str) and bool(note.strip()) and len(note.splitlines()) == 1
+                _demand(told, f"{self._who} has a note that is no sentence: {note!r}")
+
+    @classmethod
+    def promises(cls) -> tuple[str, ...]:
+        """The names of the tests."""
+        return tuple(name for name in dir(cls) if name.startswith("test_"))
+
+    @property
+    def _who(self) -> str:
+        return f"judge {self.judge.name!r}"
+
+    @property
+    def _all(self) -> list[Case]:
+        cases = [*self.examples, *CASES]
+        if self._make().compares:
+            return cases
+        return [Case(case.sample, case.answers[1:]) for case in cases]
+
+    def _make(self) -> Judge:
+        """As a suite's judge is made."""
+        offer = Offer("judge", self.judge.name, self.judge, Origin("contract", "0", "contract"))
+        made: Judge = Catalog((offer,), Host(())).make("judge", Ref(self.judge.name, self.options)).instance
+        return made
+
+    def _scores(self, cases: Sequence[Case], reply: Callable[[Prompt], Reply] | None = None) -> list[Score]:
+        def ask(model: JudgeModel, prompts: Sequence[Prompt]) -> list[Reply]:
+            return [reply(prompt) if reply else Reply(self.reply(prompt)) for prompt in prompts]
+
+        scores = list(self._make().grade(cases, JudgingContext(ask, "contract", 7)))
+        _demand(len(scores) == len(cases), f"{self._who} was given {len(cases)} cases and gave {len(scores)} scores")
+        return scores
+
+    def _same(self, here: Sequence[Score], there: Sequence[Score], how: str) -> None:
+        for one, other in zip(here, there, strict=True):
+            equal = one.sample_id == other.sample_id and one.value == other.value
+            _demand(equal, f"{self._who} grades {one.sample_id!r} with {one.value}, and {how} with {other.value}")
+
+
+def check_judge(
+    judge: type[Judge],
+    reply: Callable[[Prompt], str],
+    *,
+    options: Mapping[str, Any] | None = None,
+    examples: Sequence[Case] = (),
+) -> None:
+    """Every promise at once; ``AssertionError`` with the first that is broken."""
+    facts = {"judge": judge, "options": options or {}, "examples": examples, "reply": staticmethod(reply)}
+    contract = type("Contract", (JudgeContract,), facts)()
+    for promise in JudgeContract.promises():
+        getattr(contract, promise)()
+
+
+def _always(reply: Reply) -> Callable[[Prompt], Reply]:
+    return lambda prompt: reply
+
+
+def _can_be_recorded(score: Score) -> bool:
+    try:
+        json.dumps([dict(score.details), score.why_missing], ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def _emptied(item: Item, text: str) -> Item:
     """The item with this text in the place of each answer; the time and the tokens that it took stay as they were."""
     return dataclasses.replace(
@@ -225,13 +427,18 @@ def _needed(field: dataclasses.Field[Any]) -> bool:
     return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
 
 
-def _told_options(metric: type) -> set[str]:
-    """The options with a docstring below them, or named in the docstring of the class."""
-    body = ast.parse(textwrap.dedent(inspect.getsource(metric))).body[0]
-    named = {f.name for f in dataclasses.fields(metric) if f"`{f.name}`" in (inspect.getdoc(metric) or "")}
-    statements = body.body if isinstance(body, ast.ClassDef) else []
-    for option, below in itertools.pairwise(statements):
+def _told_options(plugin_class: type) -> set[str]:
+    """The options with a docstring below them, or named in the docstring of the class; inherited ones too."""
+    named = {f.name for f in dataclasses.fields(plugin_class) if f"`{f.name}`" in (inspect.getdoc(plugin_class) or "")}
+    bases = [base for base in plugin_class.__mro__ if dataclasses.is_dataclass(base)]
+    for option, below in itertools.chain.from_iterable(itertools.pairwise(_body(base)) for base in bases):
         is_text = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
         if is_text and isinstance(option, ast.AnnAssign) and isinstance(option.target, ast.Name):
             named.add(option.target.id)
     return named
+
+
+def _body(plugin_class: type) -> list[ast.stmt]:
+    """The statements of the class."""
+    parsed = ast.parse(textwrap.dedent(inspect.getsource(plugin_class))).body[0]
+    return parsed.body if isinstance(parsed, ast.ClassDef) else []

@@ -12,12 +12,17 @@ from typing import Any
 from harness.host import HEAVY
 
 _PROGRAM = """
-import importlib, json, sys
+import dataclasses, importlib, json, sys
 module, qualified, options, heavy = json.loads(sys.argv[1])
 made = importlib.import_module(module)
 for name in qualified.split("."):
     made = getattr(made, name)
-made(**options)
+if dataclasses.is_dataclass(made):  # as the catalog makes it: an option may be a value of several fields
+    from pydantic import TypeAdapter
+
+    TypeAdapter(made).validate_python(options)
+else:
+    made(**options)
 print(json.dumps([name for name in heavy if name in sys.modules]))
 """
 

@@ -94,6 +94,7 @@ class Weights:
             device=str(self._open().device),
             parameters=self.parameters,
             path_taken="prefix tree" if self.why_plain is None else f"plain: {self.why_plain}",
+            window=self.encoder.max_length,
         )
 
     @property

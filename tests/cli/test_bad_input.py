@@ -247,7 +247,7 @@ CASES = [
     Case(
         "a gate with two demands",
         suite("max_drop: 0.5", "max_drop: 0.5, at_least: 1"),
-        r"suite.yaml:\d+: gates.0: a gate has exactly one of min_gain, max_drop and at_least",
+        r"suite.yaml:\d+: gates.0: a gate has exactly one of min_gain, max_drop, at_least and at_most",
     ),
     Case(
         "a margin above one",
@@ -303,7 +303,7 @@ CASES = [
     Case(
         "no gates to plan items for",
         suite("gates:\n  - {task: colours, metric: f1, max_drop: 0.5}\n", ""),
-        r"suite.yaml: the suite has no gates, so there is nothing to plan items for; add 'gates:'",
+        r"suite.yaml: the suite has no gates on metrics, so there is nothing to plan items for; add 'gates:'",
         ("power", "suite.yaml"),
     ),
     Case("no record yet", nothing, r"harness.db: .*harness run", ("runs",)),

@@ -92,12 +92,29 @@ def test_lower_is_better_turns_every_rule(demand: dict[str, float]) -> None:
         assert (up.p_passed, up.p_failed) == pytest.approx((down.p_passed, down.p_failed))
 
 
-def test_at_least_means_at_most_where_lower_is_better() -> None:
-    errors = about(paired([(None, 0.0)] * 195 + [(None, 1.0)] * 5), metric="error", higher_is_better=False)
-    assert ruled(rule(at_least=0.1), errors).outcome == "passed"
-    found = ruled(rule(at_least=0.005), errors)
+ERRORS = about(paired([(None, 0.0)] * 195 + [(None, 1.0)] * 5), metric="error", higher_is_better=False)
+
+
+def test_at_most_holds_scores_under_a_level_where_lower_is_better() -> None:
+    assert ruled(rule(at_most=0.1), ERRORS).outcome == "passed"
+    found = ruled(rule(at_most=0.005), ERRORS)
     assert found.outcome == "failed"
     assert "at most 0.005 was asked for" in found.reason
+
+
+def test_at_most_of_errors_is_at_least_of_what_is_right() -> None:
+    right = about(paired([(None, _flipped(pair.candidate)) for pair in ERRORS.pairs]))
+    for limit in (0.005, 0.025, 0.04, 0.1):
+        errors, rights = ruled(rule(at_most=limit), ERRORS), ruled(rule(at_least=1 - limit), right)
+        assert errors.outcome == rights.outcome
+        assert (errors.p_passed, errors.p_failed) == pytest.approx((rights.p_passed, rights.p_failed))
+
+
+def test_a_level_from_the_wrong_side_decides_nothing_and_says_what_to_write() -> None:
+    upside_down = ruled(rule(at_least=0.1), ERRORS)
+    assert upside_down.outcome == "inconclusive"
+    assert "at_least would ask error to be bad, where lower is better; write 'at_most: 0.1'" in upside_down.reason
+    assert "write 'at_least: 0.9'" in ruled(rule(at_most=0.9), about(pairs(kept=200))).reason
 
 
 def _flipped(score: float | None) -> float | None:

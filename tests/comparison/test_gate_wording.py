@@ -67,7 +67,7 @@ def drop(most: float, *, relative: bool = False) -> GateRule:
             "error improved by 0.04 (0.01 to 0.08) against base, and at most 0.10 may be lost",
         ),
         (
-            judged(GateRule("t", "error", at_least=0.1), 190, 2, 5, 8, metric="error", higher_is_better=False),
+            judged(GateRule("t", "error", at_most=0.1), 190, 2, 5, 8, metric="error", higher_is_better=False),
             "error is 0.05 (0.03 to 0.08), and at most 0.10 was asked for",
         ),
         (

@@ -9,7 +9,7 @@ import math
 
 import numpy as np
 import pytest
-from simulation import exact, grouped, sampled, stopping, suites
+from simulation import exact, grouped, judges, sampled, stopping, suites
 from simulation.flips import BOUNDS, SIDES, Edge, Rates, table
 from simulation.found import lowest, worst
 from simulation.grouped import Family
@@ -164,3 +164,37 @@ def test_scores_missing_just_where_they_would_hurt_do_not_help_to_pass(rng: np.r
     gate, complete_pairs_alone = suites.passes_with_missing(0.01, 150, rng)
     assert gate <= room(0.055, 150)
     assert complete_pairs_alone > 0.4  # what dropping such pairs would do
+
+
+@pytest.mark.parametrize(("labels", "pairs"), [(100, judges.PAIRS), (200, judges.PAIRS), (100, 120)])
+def test_a_judge_however_poor_or_tilted_does_not_make_peoples_rate_wrong(
+    labels: int, pairs: int, rng: np.random.Generator
+) -> None:
+    runs = 150
+    cells = [
+        cell
+        for people in (*judges.VERDICTS, *judges.HARDLY_ANY)
+        for judge in judges.JUDGES
+        for cell in judges.corrected(people, judge, labels, runs, rng, pairs)
+    ]
+    found = worst(cells)
+    assert found.share <= room(0.065, runs), found
+    assert sum(cell.share for cell in cells) / len(cells) <= 0.05
+
+
+def test_the_rate_of_a_tilted_judge_alone_is_nearly_always_wrong(rng: np.random.Generator) -> None:
+    for judge in judges.JUDGES:
+        found = judges.raw(judges.EVEN, judge, 100, rng)
+        assert (found.share >= 0.9) == (judge.tilt > 0), found
+
+
+def test_the_lower_bound_of_kappa_is_seldom_above_the_truth(rng: np.random.Generator) -> None:
+    runs = 100
+    seen = judges.VERDICTS[::2]
+    found = worst(judges.agreement(people, judge, 100, runs, rng) for people in seen for judge in judges.JUDGES)
+    assert found.share <= room(0.065, runs), found
+
+
+def test_a_good_judge_saves_half_of_the_labels_variance(rng: np.random.Generator) -> None:
+    good = next(judge for judge in judges.JUDGES if judge.name == "good")
+    assert judges.gained(judges.EVEN, good, 200, 300, rng) >= 0.4

@@ -99,11 +99,11 @@ def test_a_wider_scale_needs_what_the_same_part_of_a_narrow_one_needs() -> None:
 
 
 def test_errors_are_read_the_other_way_round() -> None:
-    level = replace(LEVEL, at_least=0.05)
+    level = replace(LEVEL, at_least=None, at_most=0.05)
     errors = prospect(level, Given(400, higher_is_better=False, past=replace(PAST, candidate=0.01)))
     assert (errors.fewest, errors.standing) == (61, "enough")
     assert "pass if the true score is 0.0" in foretelling.reason(errors)
-    assert "or less" in foretelling.reason(errors)
+    assert "or less; 0.05 is asked for" in foretelling.reason(errors)
 
 
 def test_a_metric_without_bounds_is_left_to_the_run() -> None:

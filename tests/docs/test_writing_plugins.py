@@ -34,12 +34,15 @@ def test_the_metric_has_25_lines() -> None:
     assert len(blocks("python")[0].splitlines()) <= 25
 
 
-def test_the_contract_test_of_the_page_passes(tmp_path: Path) -> None:
-    (tmp_path / "harness_demo_metric.py").write_text(blocks("python")[0])
-    (tmp_path / "test_brevity.py").write_text(blocks("python")[2])
+@pytest.mark.parametrize(
+    ("module", "source", "test"), [("harness_demo_metric", 0, 2), ("harness_tone", 3, 4)], ids=["metric", "judge"]
+)
+def test_the_contract_tests_of_the_page_pass(tmp_path: Path, module: str, source: int, test: int) -> None:
+    (tmp_path / f"{module}.py").write_text(blocks("python")[source])
+    (tmp_path / "test_it.py").write_text(blocks("python")[test])
 
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "test_brevity.py"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--rootdir", str(tmp_path), "test_it.py"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
@@ -52,7 +55,7 @@ def test_the_contract_test_of_the_page_passes(tmp_path: Path) -> None:
 
 def test_the_watcher_of_the_page_watches(capsys: pytest.CaptureFixture[str]) -> None:
     watcher = types.ModuleType("watcher")
-    exec(compile(blocks("python")[3], "writing-plugins.md", "exec"), vars(watcher))
+    exec(compile(blocks("python")[5], "writing-plugins.md", "exec"), vars(watcher))
     host = Host([("page:watcher", Origin("page", "1", "watcher"), lambda: watcher)])
     faults: list[Fault] = []
     run = types.SimpleNamespace(id="demo-1/base")

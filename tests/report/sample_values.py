@@ -6,6 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from harness.values import (
+    Calibration,
+    ClassAgreement,
     Comparison,
     Delta,
     Environment,
@@ -187,6 +189,48 @@ FALLEN = replace(
         else each
         for each in DELTAS
     ),
+)
+
+PAIRWISE = Calibration(
+    task="tickets",
+    metric="pairwise",
+    against="prompted",
+    compares=True,
+    items=200,
+    missing=3,
+    labels=120,
+    unlabelled=5,
+    raw=0.43,
+    corrected=0.166,
+    low=0.024,
+    high=0.308,
+    agreement=0.867,
+    kappa=0.712,
+    kappa_low=0.604,
+    classes=(
+        ClassAgreement("candidate", 56, 66, 54),
+        ClassAgreement("tie", 24, 16, 15),
+        ClassAgreement("baseline", 40, 38, 35),
+    ),
+    order_disagreement=0.12,
+    first_place=0.61,
+    longer_judge=0.68,
+    longer_people=0.52,
+)
+FEW = replace(
+    PAIRWISE, metric="panel(size=3)", missing=0, labels=37, unlabelled=0, corrected=0.11, low=-0.4, high=0.5,
+    kappa=0.4, kappa_low=0.11, classes=(ClassAgreement("candidate", 20, 30, 18), ClassAgreement("baseline", 17, 7, 5)),
+)  # fmt: skip
+RUBRIC = Calibration("tickets", "rubric", "prompted", False, 200, 0, 0, 0, 0.21, None, None, None)
+"""It grades single answers, and nobody has labelled any."""
+GRADED = replace(
+    RUBRIC, metric="rubric(strict=True)", labels=150, corrected=0.05, low=-0.012, high=0.112, kappa=0.9, kappa_low=0.81
+)
+JUDGED = replace(PASSED, calibrations=(PAIRWISE, FEW, RUBRIC, GRADED))
+WITH_JUDGE = replace(
+    COMPARISON,
+    runs=(BASE, PROMPTED, replace(TUNED, estimates=(*TUNED.estimates, tickets("rubric", 0.81, 0.77, 0.85)))),
+    deltas=(*DELTAS, Delta("tickets", "pairwise", "prompted", 0.285, 0.715, 0.43, 0.30, 0.55, 197, 141, 56, 3, None)),
 )
 
 

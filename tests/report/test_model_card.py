@@ -51,6 +51,12 @@ def shown(screen: object) -> str:
     return str(console.file.getvalue())  # type: ignore[attr-defined]
 
 
+def test_the_card_tells_a_judges_raw_rate_only_beside_peoples() -> None:
+    text = card(replace(STORY, verdict=values.JUDGED))
+    assert "| tickets | pairwise | prompted | 71.5 % 3 missing | 58.3 % (51.2\N{EN DASH}65.4 %) |" in text
+    assert "| tickets | rubric | prompted | +0.210 | needs 100 labels, has 0 |" in text
+
+
 def test_the_card_tells_all_that_it_knows() -> None:
     text = card(STORY)
     assert front_matter(text)["base_model"] == values.MODEL.name

@@ -55,6 +55,16 @@ def test_a_suite_of_levels_has_no_table_of_flips() -> None:
     assert "how long it takes is not known" in text
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [({"at_least": 0.95}, "tickets json_fields ≥ 0.95"), ({"at_most": 2.0}, "tickets json_fields ≤ 2")],
+)
+def test_a_level_is_told_with_its_direction(asked: dict[str, float], said: str) -> None:
+    rows = [ROWS[1]._replace(rule=GateRule("tickets", "json_fields", **asked))]  # type: ignore[arg-type]  # a number
+    screen = power_screen("s", rows, ReleaseRow(1, 0.9, 0.9, None, None), rates=RATES, source="none")
+    assert said in goldens.printed(screen)
+
+
 def test_what_is_not_critical_is_not_counted() -> None:
     text = goldens.printed(power_screen("s", ROWS[4:], ReleaseRow(0, 1.0, 0.9, 60.0, None), rates=RATES, source="none"))
     assert "critical" not in text

@@ -131,6 +131,7 @@ def test_a_verdict_keeps_what_its_gates_asked_beyond_their_limits(path: Path, wr
         GateRule("mmlu", "acc", max_drop=0.05, relative=True, only_below=0.4, against="release"),
         GateRule("mmlu", "acc", max_drop=0.02, max_missing=0.0, min_items=1000, against="other-3/tuned"),
         GateRule("mmlu", None, at_least=0.5, only_below=math.inf),
+        GateRule("tickets", "latency", at_most=2.5),
     )
     verdict = Verdict("passed", "ok", tuple(Ruling(rule, "passed", "ok") for rule in rules))
     writer.add_verdict(header.experiment, Comparison(header.experiment, (), ()), verdict)

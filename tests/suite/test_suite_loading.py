@@ -128,6 +128,7 @@ gates:
     max_missing: 0.02
     min_items: 100
   - {task: colours, metric: f1, at_least: 0.5}
+  - {task: colours, metric: latency, at_most: 2.5}
 """
 
 
@@ -139,6 +140,7 @@ def test_a_gate_with_both_limits_is_two_rules_that_share_the_rest(tmp_path: Path
         dataclasses.replace(shared, max_drop=0.02),
         dataclasses.replace(shared, max_drop=0.05, relative=True, only_below=0.4),
         GateRule("colours", "f1", at_least=0.5),
+        GateRule("colours", "latency", at_most=2.5),
     )
 
 
@@ -153,6 +155,7 @@ def test_both_rules_of_a_gate_and_those_after_it_know_their_lines(tmp_path: Path
         (2, "relative_guard_below", "relative_guard_below"),
         (2, "metric", "metric: exact_match"),
         (3, "at_least", "at_least: 0.5"),
+        (4, "at_most", "at_most: 2.5"),
     ):
         assert suite.line("gates", index, key) == line_of(text, part), (index, key)
     assert suite.line("gates", 1) == suite.line("gates", 2) == line_of(text, "  - task: colours")
@@ -199,10 +202,11 @@ def test_a_gate_asks_for_no_least_number_unless_told(tmp_path: Path) -> None:
         ("{task: colours, min_gain: 0.1, relative_guard_below: 0.4}", "relative_guard_below needs max_relative_drop"),
         (
             "{task: colours, min_gain: 0.1, max_relative_drop: 0.05}",
-            "exactly one of min_gain, max_drop and at_least",
+            "exactly one of min_gain, max_drop, at_least and at_most",
         ),
-        ("{task: colours, at_least: 0.1, max_drop: 0.05}", "exactly one of min_gain, max_drop and at_least"),
-        ("{task: colours}", "exactly one of min_gain, max_drop and at_least"),
+        ("{task: colours, at_least: 0.1, at_most: 0.5}", "exactly one of min_gain, max_drop, at_least and at_most"),
+        ("{task: colours, at_least: 0.1, max_drop: 0.05}", "exactly one of min_gain, max_drop, at_least and at_most"),
+        ("{task: colours}", "exactly one of min_gain, max_drop, at_least and at_most"),
         ("{task: colours, max_relative_drop: 5}", "max_relative_drop 5 is not between 0 and 1"),
         ("{task: colours, max_relative_drop: 0}", "max_relative_drop 0 is not between 0 and 1"),
         ("{task: colours, max_relative_drop: few}", "max_relative_drop is a share as 0.05, not 'few'"),
