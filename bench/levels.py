@@ -20,7 +20,7 @@ from functools import partial
 
 import numpy as np
 from figures import say
-from simulation import exact, grouped, sampled, stopping, suites
+from simulation import exact, grouped, judges, sampled, stopping, suites
 from simulation.flips import BOUNDS, Rates
 from simulation.found import Found, lowest, worst
 
@@ -200,6 +200,30 @@ def missing(effort: Effort) -> None:
     effort.at_most("missing scores: passes at the margin", found, 0.055, runs)
 
 
+def judged(effort: Effort) -> None:
+    runs, people = effort.runs(4000), (*judges.VERDICTS, *judges.HARDLY_ANY)
+    for labels, pairs in ((100, judges.PAIRS), (200, judges.PAIRS), (100, 120), (100, 100)):
+        found = [
+            cell
+            for seen in people
+            for judge in judges.JUDGES
+            for cell in judges.corrected(seen, judge, labels, runs, effort.rng, pairs)
+        ]
+        effort.at_most(f"judge: people's rate by {labels} labels of {pairs:,} pairs", found, 0.065, runs)
+    for labels in (100, 200):
+        agreed = [judges.agreement(seen, judge, labels, runs // 4, effort.rng) for seen, judge in _every_judge()]
+        effort.at_most(f"judge: lower bound of kappa by {labels} labels", agreed, 0.065, runs // 4)
+    for judge in judges.JUDGES:
+        alone = judges.raw(judges.EVEN, judge, runs // 4, effort.rng)
+        where, saved = alone.where, judges.gained(judges.EVEN, judge, 200, runs // 4, effort.rng)
+        say("known limit: the judge's own lower bound", alone.percent, None, "%", None, where=where, runs=runs // 4)
+        say("judge: variance saved by its help, 200 labels", round(100 * saved, 1), None, "%", None, where=where)
+
+
+def _every_judge() -> Iterator[tuple[judges.People, judges.Judge]]:
+    return ((seen, judge) for seen in judges.VERDICTS for judge in judges.JUDGES)
+
+
 def speed(effort: Effort) -> None:
     values = effort.rng.uniform(-1, 1, 14_042)
     for what, call, limit, repeats in (
@@ -221,6 +245,7 @@ TOPICS = {
     "bets": bets,
     "suite": suite,
     "missing": missing,
+    "judges": judged,
     "speed": speed,
 }
 
