@@ -106,7 +106,7 @@ def what_computes(backend: Planned, facts: ModelFacts, adapter_sha256: str | Non
     which of the two did.
     """
     weights = (facts.weights_sha256, facts.config_sha256, facts.dtype, adapter_sha256)
-    text = (facts.tokenizer_sha256, facts.template_sha256)
+    text = (facts.tokenizer_sha256, facts.template_sha256, facts.window)
     plugin_class = type(backend.instance)
     packages = {name: importlib.metadata.version(name) for name in plugin_class.requires_packages}
     code = (backend.origin.distribution, backend.origin.version, plugin_class.name, backend.instance)
