@@ -295,7 +295,7 @@ class Judgement:
         for label, ref in zip(names, task.metrics, strict=False):
             yield label, self._metric(ref)
         yield from ((label, GRADES) for label in names[len(task.metrics) :])
-        if task.mode == "generate" and task.benchmark is None:
+        if task.mode == "generate":
             yield PEOPLE, GRADES
 
     def _metric(self, ref: Ref) -> Metric:
