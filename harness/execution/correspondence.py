@@ -54,7 +54,7 @@ class Correspondence:
                 self.writer.add_reply(request, self.experiment, self.judge, model.name, reply, money)
                 asked.spend(reply, money)
             known[request] = reply
-        return [known.get(request) or Reply(None, f"the judge's {asked.end_of_budget()}") for request in requests]
+        return [known.get(request) or Reply(None, asked.ended) for request in requests]
 
     def _correspondent(self, model: JudgeModel) -> _Correspondent:
         name = digest(model)
@@ -73,6 +73,8 @@ class _Correspondent:
     model: JudgeModel
     view: Model
     spent: Spent
+    ended: str = "it was not asked"
+    """Why the last request that was held back was."""
     _in_the_air: int = 0
 
     def request(self, prompt: Prompt) -> bytes:
@@ -117,24 +119,17 @@ class _Correspondent:
         tokens = self.spent.tokens + reply.prompt_tokens + reply.output_tokens
         self.spent = Spent(self.spent.calls + 1, tokens, self.spent.money + money)
 
-    def end_of_budget(self) -> str:
-        """What of the budget is spent, in words."""
-        budget, spent = self.model.budget, self.spent
-        if budget.calls is not None and spent.calls >= budget.calls:
-            return f"budget of {budget.calls:,} calls is spent"
-        if budget.tokens is not None and spent.tokens >= budget.tokens:
-            return f"budget of {budget.tokens:,} tokens is spent"
-        return f"budget of {budget.money:g} is spent"
-
     def _goes_on(self) -> bool:
         budget, spent = self.model.budget, self.spent
         used = (
-            (budget.calls, spent.calls + self._in_the_air),
-            (budget.tokens, spent.tokens),
-            (budget.money, spent.money),
+            (budget.calls, spent.calls + self._in_the_air, "{:,} calls"),
+            (budget.tokens, spent.tokens, "{:,} tokens"),
+            (budget.money, spent.money, "{:g}"),
         )
-        if any(limit is not None and amount >= limit for limit, amount in used):
-            return False
+        for limit, amount, words in used:
+            if limit is not None and amount >= limit:
+                self.ended = f"the judge's budget of {words.format(limit)} is spent"
+                return False
         self._in_the_air += 1
         return True
 

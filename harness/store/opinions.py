@@ -45,10 +45,6 @@ FROM opinions JOIN samples ON samples.key = opinions.sample
 JOIN task_samples ON task_samples.task = candidate AND task_samples.sample = opinions.sample
 WHERE candidate = ? AND baseline = ? AND judge = ? ORDER BY position, rater
 """
-_FORGET = """
-DELETE FROM opinions WHERE candidate = ? AND baseline = ? AND judge = ? AND rater = ?
-    AND sample = (SELECT key FROM samples WHERE id = ?)
-"""
 _REVIEW = """
 INSERT INTO reviews (candidate, baseline, items) VALUES (?, ?, ?)
 ON CONFLICT DO UPDATE SET items = max(items, excluded.items)
@@ -106,11 +102,6 @@ def opinions(db: Database, candidate: int, baseline: int, judge: str) -> list[Op
 def opinion_of(row: Sequence[Any]) -> Opinion:
     """From sample id, rater, value, why_missing, details."""
     return Opinion(row[0], text_of(row[1]), number_of(row[2]), optional_text_of(row[3]), details_of(row[4]))
-
-
-def forget_opinion(db: Database, candidate: int, baseline: int, judge: str, rater: str, sample: str) -> None:
-    """Take one rater's word on a sample back."""
-    db.conn.execute(_FORGET, [candidate, baseline, judge, text_cell(rater), sample])
 
 
 def start_review(db: Database, candidate: int, baseline: int, items: int) -> None:

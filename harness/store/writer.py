@@ -264,12 +264,6 @@ class Writer:
                 problem = f"an opinion is on a sample that task '{task}' of {candidate} does not hold"
                 raise HarnessError(f"{self.path}: {problem}") from error
 
-    def forget_opinion(self, baseline: str, candidate: str, task: str, judge: str, rater: str, sample: str) -> None:
-        """Take one rater's word on a sample back; it is harmless where there is none."""
-        with transaction(self.db, self.path):
-            keys = self._task(candidate, task), self._task(baseline, task)
-            opinions.forget_opinion(self.db, *keys, judge, rater, sample)
-
     def start_review(self, baseline: str, candidate: str, task: str, items: int) -> None:
         """Record how many pairs are drawn for people (``identity.drawn``); a smaller number changes nothing."""
         with transaction(self.db, self.path):

@@ -200,3 +200,11 @@ def test_a_prompt_that_lost_its_beginning_to_the_models_window_is_no_judgement(b
     assert bench.reasons() == {"the prompt does not fit the model's window of 522 tokens; lower max_answer_chars"}
     bench.judge(Comparer(replace(MODEL, backend={**room, "window": 11 + 512})))
     assert bench.values() == [1.0] * ITEMS
+
+
+def test_a_budget_that_a_lost_reply_used_up_is_told_as_spent(bench: Bench) -> None:
+    Asked.begin(lambda prompt: "lost" if "s00002" in prompt else "1")
+    bench.judge(Comparer(replace(SERVER, budget=Budget(calls=4))))
+    assert bench.values() == [1.0, 1.0, None, 1.0, *[None] * 6]
+    assert bench.reasons() == {"503 to the end", "the judge's budget of 4 calls is spent"}
+    assert not bench.faults
