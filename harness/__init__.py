@@ -4,13 +4,14 @@ from harness.authoring import MeanOfScores, OverSums, PerSample, why_unscored
 from harness.errors import HarnessError, ModelFailed, NotMeasured, TrainingFailed, UsageError, did_you_mean
 from harness.hookspecs import hookimpl
 from harness.hub import cache_folder, hub_answers
-from harness.identity import digest, file_sha256, sample_id, with_unique_ids
+from harness.identity import digest, file_sha256, row_digest, sample_id, with_unique_ids
 from harness.models import hub_snapshot, make_once
 from harness.protocols import (
     Backend,
     Benchmark,
     BenchmarkContext,
     BenchmarkItems,
+    DataCheck,
     Judge,
     JudgingContext,
     Metric,
@@ -20,6 +21,8 @@ from harness.protocols import (
     ScoringContext,
     Trainer,
 )
+from harness.rows import DataContext, Finding, Row, Spot, Table, ToolCall, ToolMessage, Unreadable
+from harness.similarity import Alike, folded, groups, how_alike, near_duplicates, near_matches
 from harness.values import (
     Breakdown,
     Budget,
@@ -43,6 +46,7 @@ from harness.values import (
     Reply,
     Sample,
     Score,
+    Severity,
     TrainJob,
     TrainsOn,
 )
@@ -51,6 +55,7 @@ from harness.wheels import Wheel, fetch_wheel
 __version__ = "0.1.0"
 
 __all__ = [
+    "Alike",
     "Backend",
     "Benchmark",
     "BenchmarkContext",
@@ -60,6 +65,9 @@ __all__ = [
     "Case",
     "Cell",
     "Checkpoint",
+    "DataCheck",
+    "DataContext",
+    "Finding",
     "Generation",
     "GenerationSettings",
     "HarnessError",
@@ -87,13 +95,20 @@ __all__ = [
     "RemoteModel",
     "Reply",
     "Report",
+    "Row",
     "Sample",
     "Score",
     "ScoringContext",
+    "Severity",
+    "Spot",
+    "Table",
+    "ToolCall",
+    "ToolMessage",
     "TrainJob",
     "Trainer",
     "TrainingFailed",
     "TrainsOn",
+    "Unreadable",
     "UsageError",
     "Wheel",
     "__version__",
@@ -102,10 +117,16 @@ __all__ = [
     "digest",
     "fetch_wheel",
     "file_sha256",
+    "folded",
+    "groups",
     "hookimpl",
+    "how_alike",
     "hub_answers",
     "hub_snapshot",
     "make_once",
+    "near_duplicates",
+    "near_matches",
+    "row_digest",
     "sample_id",
     "why_unscored",
     "with_unique_ids",

@@ -10,7 +10,8 @@ from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from harness.values import Prompt, Sample
+from harness.rows import Row, ToolMessage
+from harness.values import Message, Prompt, Sample
 
 _CHUNK = 1 << 20
 
@@ -36,6 +37,22 @@ def sample_id(prompt: Prompt, targets: Sequence[str], choices: Sequence[str] = (
     return digest([asked, list(targets), list(choices)])[:16]
 
 
+def row_digest(row: Row) -> str:
+    """16 hex digits of what a row of data says: the same wherever it stands, another as soon as a word is changed.
+
+    Columns that the format does not know, and the line, are no part of it. A verdict of a spot check belongs to it.
+    """
+    said: list[object] = [[_turn(message) for message in row.messages], row.choices, row.answer, row.text]
+    # only where there are any: verdicts on rows without them were given before rows could hold these
+    more = {
+        "rejected": [_turn(message) for message in row.rejected],
+        "label": row.label,
+        "tools": row.tools,
+    }
+    there = {name: value for name, value in more.items() if value not in (None, (), [])}
+    return digest([*said, there] if there else said)[:16]
+
+
 def with_unique_ids(samples: Iterable[Sample]) -> tuple[Sample, ...]:
     """The samples, the second of two equal ones named ``<id>-2``: both are asked, neither hides the other."""
     seen: Counter[str] = Counter()
@@ -53,6 +70,12 @@ def drawn(sample_ids: Iterable[str], count: int) -> tuple[str, ...]:
     The draw is by digest: it knows nothing of what the samples say, nor of how anybody answered.
     """
     return tuple(sorted(sample_ids, key=lambda each: digest(["drawn", each]))[:count])
+
+
+def _turn(message: Message) -> list[object]:
+    if isinstance(message, ToolMessage) and (message.calls or message.answers is not None or message.name is not None):
+        return [message.role, message.content, list(message.calls), message.answers, message.name]
+    return [message.role, message.content]
 
 
 def _plain(value: object) -> Any:  # noqa: ANN401 - JSON has no narrower type

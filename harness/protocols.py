@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Literal, Protocol, runtime_checkable
 
+from harness.rows import DataContext, Finding, Table
 from harness.values import (
     Breakdown,
     Case,
@@ -208,6 +209,18 @@ class Backend(Protocol):
 
 
 @runtime_checkable
+class BackendWithTokenizer(Backend, Protocol):
+    """A backend that can count tokens without a model's weights."""
+
+    def token_counter(self, folder: Path) -> Callable[[Prompt], int]:
+        """How many tokens a text is, or a whole conversation through the chat template, by what lies in a folder.
+
+        Raises ``UsageError`` where there is no tokenizer.
+        """
+        ...
+
+
+@runtime_checkable
 class Trainer(Protocol):
     """Trains; runs in a process of its own."""
 
@@ -322,6 +335,16 @@ class DataCheck(Protocol):
 
     name: ClassVar[str]
     requires_packages: ClassVar[tuple[str, ...]]
+    in_runs: ClassVar[bool]
+    """Whether a run does it unasked. A slow one waits until a suite lists it, or ``harness data check`` is called."""
+
+    def check(self, table: Table, context: DataContext) -> Sequence[Finding]:
+        """What is wrong with the rows of a table, or none; pure: the same rows give the same findings.
+
+        Rows that could not be read stand in ``table.unreadable``. What a check could not look for it says in a finding
+        of severity ``info``. Texts of rows may hold anything.
+        """
+        ...
 
 
 class Observer(Protocol):

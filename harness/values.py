@@ -19,6 +19,8 @@ Target = Literal["population", "this_benchmark"]
 """What a claim is about: new items like these, or the score that the whole benchmark would give."""
 RELEASE = "release"
 """What a gate calls the candidate that its suite passed last."""
+GENERAL = "trainer.general_data"
+"""What the rows that a training mixes in are called; ``general`` may be a split."""
 TrainsOn = Literal["messages", "text"]
 """What a row of training data is: a conversation, or raw text."""
 Outcome = Literal["passed", "failed", "inconclusive"]
@@ -29,6 +31,8 @@ PEOPLE = "people"
 """What a gate calls the preferences that people gave in a review, as if it were a metric of every task."""
 LABELS_NEEDED = 100
 """Pairs of answers that people must have labelled before a rule on a judge says anything."""
+Severity = Literal["error", "warning", "info"]
+"""Of what a data check found: ``error`` stops a release, ``warning`` should be looked at, ``info`` only tells."""
 FindingKind = Literal["overfitting", "memorisation", "divergence", "oscillation", "no movement"]
 Kind = Literal["backend", "trainer", "metric", "judge", "benchmark", "data_check"]
 
@@ -564,6 +568,8 @@ class Suite:
     benchmarks: tuple[SuiteBenchmark, ...]
     gates: tuple[GateRule, ...]
     batch_size: int = 16
+    checks: tuple[SuiteCheck, ...] = ()
+    """Data checks that are not to be done as they come."""
     lines: Mapping[tuple[str | int, ...], int] = field(default_factory=dict)
     """Line of each key of the file, by its path: ``("gates", 0, "metric")``."""
 
@@ -640,6 +646,16 @@ class SuiteBenchmark:
     ref: Ref
     stop_for: Target | None = None
     """What must be certain for the asking to end early; ``None`` asks everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class SuiteCheck:
+    """A data check as the suite writes it: its options, and how grave what it finds is."""
+
+    ref: Ref
+    severity: Severity | Literal["off"] | None = None
+    """Of what it finds, in the place of the check's own, but for remarks that something was not looked for;
+    ``off`` leaves the check out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -977,3 +993,5 @@ class Comparison:
     deltas: tuple[Delta, ...]
     benchmarks: tuple[str, ...] = ()
     """The tasks that check forgetting; the others are the suite's own."""
+    unseen: tuple[Delta, ...] = ()
+    """The same changes without the items that stand in the training data, of tasks that have such items."""

@@ -9,11 +9,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from harness.data.formats import Row, read
+from harness.data.formats import read
 from harness.errors import HarnessError, UsageError
-from harness.identity import digest, drawn
+from harness.identity import drawn, row_digest
 from harness.review.sheet import Choice, Page, Pane, next_open
+from harness.rows import Row, ToolMessage
 from harness.store.database import now
+from harness.values import Message
 
 ITEMS = 50
 """Rows that are drawn unless told otherwise."""
@@ -117,7 +119,7 @@ class RowSheet:
         """Of the file."""
         self._names = drawn(named, items)
         self._drawn = [named[name] for name in self._names]
-        self._digests = [_digest(row) for row in self._drawn]
+        self._digests = [row_digest(row) for row in self._drawn]
         self._given = self._recorded()
 
     def __len__(self) -> int:
@@ -132,8 +134,8 @@ class RowSheet:
     def page(self, index: int) -> Page:
         """The row at an index."""
         row = self._drawn[index]
-        context = tuple(Pane(message.role, message.content) for message in row.prompt)
-        return Page(self._names[index], context, (_learned(row),))
+        context = tuple(Pane(message.role, _said(message)) for message in row.prompt)
+        return Page(self._names[index], context, _learned(row))
 
     def given(self, index: int) -> tuple[str, str] | None:
         """What this rater said of the row, as far as is known since ``next_open`` was asked."""
@@ -159,21 +161,27 @@ def _named(rows: Sequence[Row]) -> Iterator[tuple[str, Row]]:
     """Each row with a name of its own, the second of two equal ones ``<digest>-2``."""
     seen: Counter[str] = Counter()
     for row in rows:
-        name = _digest(row)
+        name = row_digest(row)
         seen[name] += 1
         yield (name if seen[name] == 1 else f"{name}-{seen[name]}"), row
 
 
-def _digest(row: Row) -> str:
-    turns = [[message.role, message.content] for message in row.messages]
-    return digest([turns, row.choices, row.answer, row.text])[:16]
-
-
-def _learned(row: Row) -> Pane:
-    """What a model would learn to say."""
+def _learned(row: Row) -> tuple[Pane, ...]:
+    """What a model would learn to say; in a preference pair what it would learn to say less, too."""
     if row.text is not None:
-        return Pane(f"text (line {row.line})", row.text)
+        return (Pane(f"text (line {row.line})", row.text),)
     if row.choices:
         marked = (f"{'→' if index == row.answer else ' '} {text}" for index, text in enumerate(row.choices))
-        return Pane(f"choices (line {row.line})", "\n".join(marked))
-    return Pane(f"answer (line {row.line})", row.messages[-1].content)
+        return (Pane(f"choices (line {row.line})", "\n".join(marked)),)
+    answer = "\n".join(map(_said, row.answers))
+    if row.rejected:
+        worse = "\n".join(map(_said, row.rejected))
+        return Pane(f"chosen (line {row.line})", answer), Pane("rejected", worse)
+    liked = "" if row.form != "kto" else ", liked" if row.label else ", not liked"
+    return (Pane(f"answer (line {row.line}{liked})", answer),)
+
+
+def _said(message: Message) -> str:
+    """A turn's text, and what it calls of tools."""
+    calls = message.calls if isinstance(message, ToolMessage) else ()
+    return "\n".join([*filter(None, [message.content]), *(f"→ {call.name}({call.arguments})" for call in calls)])

@@ -25,7 +25,7 @@ class Page:
     context: tuple[Pane, ...]
     """What was asked, message by message."""
     answers: tuple[Pane, ...]
-    """Two for a review, left and right; one or none for a spot check."""
+    """Two for a review, left and right; one for a spot check, or a preference pair's two."""
     hidden: tuple[Pane, ...] = ()
     """Shown when asked for: the reference answer."""
 

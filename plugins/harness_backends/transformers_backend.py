@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Literal
 
-from harness import Model, ModelRef, UsageError
+from harness import Model, ModelRef, Prompt, UsageError
 
 DTYPES = ("float32", "bfloat16", "float16")
 _DEVICE = re.compile(r"auto|cpu|mps|cuda(:\d+)?")
@@ -61,6 +61,12 @@ class Transformers:
 
         self.check(model)
         quantize(model, self.folder(model), kind, output)
+
+    def token_counter(self, folder: Path) -> Callable[[Prompt], int]:
+        """How many tokens a text is, or a whole conversation through the chat template, by what lies in a folder."""
+        from harness_backends.counting import counter  # transformers lives behind this line
+
+        return counter(folder)
 
     @contextmanager
     def _opened(self, model: ModelRef) -> Iterator[Model]:

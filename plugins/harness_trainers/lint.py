@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from jinja2.exceptions import TemplateError
@@ -65,10 +65,10 @@ def is_split(options: Common) -> bool:
 
 
 def _nothing_lost(reader: Reader, path: Path, found: list[Row]) -> None:
-    """Each message stands in what the template makes of it; one row of each sequence of roles tells."""
+    """Each message stands in what the template makes of it; one row of each sequence of turns tells."""
     if reader.options.trains_on == "text":
         return
-    kinds = {tuple(message["role"] for message in row.messages): row for row in reversed(found)}
+    kinds = {_kind(row): row for row in reversed(found)}
     for row in kinds.values():
         text = reader.render(row)
         for message in row.messages:
@@ -81,6 +81,30 @@ def _nothing_lost(reader: Reader, path: Path, found: list[Row]) -> None:
                     line=row.line,
                     remedy=f"move it into a message of another role, or train without {message['role']} messages",
                 )
+        for what, without in _without_tools(row):
+            if _renders_alike(reader, without, text):
+                remedy = "take a model whose template knows tools, or train without such rows"
+                raise UsageError(f"the model's chat template drops the {what}", path=path, line=row.line, remedy=remedy)
+
+
+def _without_tools(row: Row) -> Iterator[tuple[str, Row]]:
+    """What a row says of tools, each with the row that does not say it."""
+    if row.tools:
+        yield "tools that may be called", replace(row, tools=())
+    if any(message.get("tool_calls") for message in row.messages):
+        bare = ({key: each for key, each in message.items() if key != "tool_calls"} for message in row.messages)
+        yield "calls of tools", replace(row, messages=tuple(bare))
+
+
+def _renders_alike(reader: Reader, row: Row, text: str) -> bool:
+    try:
+        return reader.render(row) == text
+    except TemplateError:
+        return False
+
+
+def _kind(row: Row) -> tuple[bool, tuple[tuple[str, bool], ...]]:
+    return bool(row.tools), tuple((message["role"], bool(message.get("tool_calls"))) for message in row.messages)
 
 
 def _stops(path: Path, found: list[Row], tokens: list[Tokens], ends: frozenset[int]) -> None:

@@ -18,7 +18,10 @@ class Row:
 
     line: int
     messages: tuple[dict[str, Any], ...] = ()
+    """As chat templates take them: the arguments of tool calls are objects."""
     text: str = ""
+    tools: tuple[dict[str, Any], ...] = ()
+    """The functions that the assistant may call, as JSON schemas."""
 
 
 def read(path: Path, trains_on: TrainsOn, first: int | None = None) -> list[Row]:
@@ -46,4 +49,29 @@ def _rows(path: Path, lines: Iterator[str], trains_on: TrainsOn) -> Iterator[Row
                 line=number,
                 remedy="end it with a message of the assistant",
             )
-        yield Row(number, messages=tuple(messages))
+        try:
+            yield Row(number, tuple(map(_message, messages)), tools=tuple(value.get("tools") or ()))
+        except ValueError as error:
+            remedy = "write them as the JSON of an object, or leave the row out"
+            raise UsageError(str(error), path=path, line=number, remedy=remedy) from None
+
+
+def _message(message: dict[str, Any]) -> dict[str, Any]:
+    """The message with what OpenAI writes as null or as JSON in the form that Hugging Face has agreed on."""
+    found = {**message, "content": message.get("content") or ""}
+    if message.get("tool_calls"):
+        found["tool_calls"] = [_call(call) for call in message["tool_calls"]]
+    return found
+
+
+def _call(call: dict[str, Any]) -> dict[str, Any]:
+    function = call["function"]
+    arguments = function["arguments"]
+    if isinstance(arguments, str):
+        try:
+            arguments = json.loads(arguments)
+        except (ValueError, RecursionError):
+            arguments = None
+    if not isinstance(arguments, dict):
+        raise ValueError("the arguments of a tool call are no JSON object")
+    return {**call, "type": "function", "function": {**function, "arguments": arguments}}

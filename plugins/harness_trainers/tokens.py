@@ -67,16 +67,18 @@ class Reader:
             ids = self._of_text(row.text)
             return Tokens(ids, list(ids))
         if self.options.assistant_only_loss:
-            found = self._of_messages(row.messages, return_assistant_tokens_mask=True)
+            found = self._of_messages(row, row.messages, return_assistant_tokens_mask=True)
             return _scored(found["input_ids"], found["assistant_masks"])
-        prompt = self._of_messages(row.messages[:-1], add_generation_prompt=True)["input_ids"]
-        ids = self._of_messages(row.messages)["input_ids"]
+        prompt = self._of_messages(row, row.messages[:-1], add_generation_prompt=True)["input_ids"]
+        ids = self._of_messages(row, row.messages)["input_ids"]
         start = common_prefix_length(prompt, ids)
         return _scored(ids, [0] * start + [1] * (len(ids) - start))
 
     def render(self, row: Row) -> str:
         """The text that the chat template makes of a conversation."""
-        text: str = self.tokenizer.apply_chat_template(list(row.messages), tokenize=False, chat_template=self.template)
+        text: str = self.tokenizer.apply_chat_template(
+            list(row.messages), tools=list(row.tools) or None, tokenize=False, chat_template=self.template
+        )
         return text
 
     def ends(self, folder: Path) -> frozenset[int]:
@@ -87,9 +89,14 @@ class Reader:
             found |= set(more if isinstance(more, list) else [more]) - {None}
         return frozenset(found)
 
-    def _of_messages(self, messages: Sequence[dict[str, Any]], **how: bool) -> Any:  # noqa: ANN401 - a mapping
+    def _of_messages(self, row: Row, messages: Sequence[dict[str, Any]], **how: bool) -> Any:  # noqa: ANN401 - a mapping
         return self.tokenizer.apply_chat_template(
-            list(messages), tokenize=True, return_dict=True, chat_template=self.template, **how
+            list(messages),
+            tools=list(row.tools) or None,
+            tokenize=True,
+            return_dict=True,
+            chat_template=self.template,
+            **how,
         )
 
     def _of_text(self, text: str) -> list[int]:

@@ -149,3 +149,14 @@ def test_what_cannot_be_is_told_in_one_line_and_writes_nothing(
     assert expected in words(result.err)
     assert "Traceback" not in result.err
     assert not list(folder.glob("*.spot-check.jsonl"))
+
+
+def test_a_tool_call_and_a_rejected_answer_are_shown_too(tmp_path: Path) -> None:
+    call = {"id": "c1", "type": "function", "function": {"name": "weather", "arguments": '{"city": "Oslo"}'}}
+    turns = [{"role": "user", "content": "Rain in Oslo?"}, {"role": "assistant", "content": None, "tool_calls": [call]}]
+    calls = tmp_path / "calls.jsonl"
+    calls.write_text(json.dumps({"messages": turns}) + "\n")
+    assert 'weather({"city": "Oslo"})' in RowSheet(calls, "ann").page(0).answers[0].text
+    pairs = tmp_path / "pairs.jsonl"
+    pairs.write_text(json.dumps({"prompt": "Rain?", "chosen": "Yes, a little.", "rejected": "Maybe."}) + "\n")
+    assert [pane.text for pane in RowSheet(pairs, "ann").page(0).answers] == ["Yes, a little.", "Maybe."]
