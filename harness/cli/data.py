@@ -1,4 +1,4 @@
-"""The commands about data files: data spot-check."""
+"""The commands about data files: data check, data clean, data spot-check."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from harness.cli import options, rating
+from harness.cli import convert, data_check, data_clean, fingerprint, grow, mix, options, rating, split
 from harness.cli.exits import Exit
 
 if TYPE_CHECKING:
@@ -23,6 +23,19 @@ if TYPE_CHECKING:
 @click.group()
 def data() -> None:
     """Look at data before it is trained on."""
+
+
+COMMANDS = (
+    data_check.check,
+    data_clean.clean,
+    convert.convert,
+    fingerprint.fingerprint,
+    grow.grow,
+    mix.mix,
+    split.split,
+)
+for command in COMMANDS:
+    data.add_command(command)
 
 
 @data.command("spot-check")

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("run")
 @click.option("--samples", is_flag=True, help="Show prompts, answers and scores too.")
+@click.option("--data", "of_data", is_flag=True, help="Show what the checks found in its data.")
 @click.option("--broken", is_flag=True, help="Show what this run does worse than another, item by item.")
 @click.option("--fixed", is_flag=True, help="Show what this run does better than another, item by item.")
 @click.option(
@@ -45,6 +46,7 @@ def show(
     /,
     run: str,
     samples: bool,
+    of_data: bool,
     broken: bool,
     fixed: bool,
     against: str | None,
@@ -66,6 +68,11 @@ def show(
     _check(asked, samples, against)
     told = _Telling(as_json, svg)
     with Reader(output / RECORD) as reader:
+        if of_data:
+            if samples or task or asked.kinds:
+                raise UsageError("--data shows what was found in the data, and nothing else")
+            _show_data(reader, run, told)
+            return Exit.DONE
         if only_trained := _only_trained(reader, run):
             if samples or task or asked.kinds:
                 raise UsageError(f"{run} has only trained: nothing was asked", remedy=f"harness show {run}")
@@ -118,6 +125,17 @@ def _check(asked: Asked, samples: bool, against: str | None) -> None:
 def _only_trained(reader: Reader, name: str) -> list[Trained]:
     """The training of an experiment that has one and no run; else nothing."""
     return [] if reader.experiment_runs(name) else stages_of(reader, name)
+
+
+def _show_data(reader: Reader, name: str, telling: _Telling) -> None:
+    from harness.report.data import findings_screen
+
+    is_experiment = reader.experiment_runs(name) or reader.trainings(name)
+    experiment = name if is_experiment else reader.run(name).experiment
+    checked = reader.data_checks_of(experiment)
+    if not checked:
+        raise UsageError(f"the data of {experiment} were not checked", remedy="harness data check SUITE")
+    telling.tell([findings_screen(checked)], {"data": checked}, experiment)
 
 
 def _show_training(trained: Sequence[Trained], telling: _Telling) -> None:

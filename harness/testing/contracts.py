@@ -19,20 +19,17 @@ Nothing here needs more than plain ``assert``-style errors, so any test runner w
 
 from __future__ import annotations
 
-import ast
 import dataclasses
-import inspect
-import itertools
 import json
 import math
 import re
-import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, get_args
 
 from harness.catalog import Catalog, Offer
 from harness.host import Host
 from harness.protocols import Judge, JudgingContext, Metric, MetricOverSums, ScoringContext
+from harness.testing.demands import demand, is_needed, told_options
 from harness.testing.examples import CASES, EXAMPLES, UNANSWERED, UNTARGETED
 from harness.testing.isolation import heavy_imports
 from harness.values import Case, Item, JudgeModel, Mode, Origin, Prompt, Ref, Reply, Score
@@ -53,42 +50,42 @@ class MetricContract:
         """``harness plugins`` shows the first line."""
         own = self.metric.__dict__.get("__doc__") or ""
         signature = f"{self.metric.__name__}("  # what dataclass writes where nobody wrote anything
-        _demand(bool(own.strip()) and not own.startswith(signature), f"{self._who} has no docstring")
+        demand(bool(own.strip()) and not own.startswith(signature), f"{self._who} has no docstring")
 
     def test_it_is_a_frozen_dataclass(self) -> None:
         """Its fields are its options, and no score can change them."""
         parameters = getattr(self.metric, "__dataclass_params__", None)
-        _demand(bool(parameters and parameters.frozen), f"{self._who} is not a @dataclass(frozen=True)")
+        demand(bool(parameters and parameters.frozen), f"{self._who} is not a @dataclass(frozen=True)")
 
     def test_its_facts_stand_in_the_class(self) -> None:
         """Name, direction, bounds and modes are of the right kind, and the packages are distribution names."""
         metric = self.metric
         bounds = metric.bounds
-        _demand(
+        demand(
             bool(re.fullmatch(r"[a-z][a-z0-9_@.-]*", metric.name)), f"{metric.name!r} is not a plain lower-case name"
         )
-        _demand(isinstance(metric.higher_is_better, bool), "higher_is_better is neither True nor False")
-        _demand(bounds is None or bounds[0] < bounds[1], f"the bounds {bounds} hold nothing")
+        demand(isinstance(metric.higher_is_better, bool), "higher_is_better is neither True nor False")
+        demand(bounds is None or bounds[0] < bounds[1], f"the bounds {bounds} hold nothing")
         known = bool(metric.modes) and set(metric.modes) <= set(get_args(Mode))
-        _demand(known, f"modes are some of {get_args(Mode)}, not {metric.modes}")
-        _demand(isinstance(metric.requires_packages, tuple), "requires_packages is not a tuple")
+        demand(known, f"modes are some of {get_args(Mode)}, not {metric.modes}")
+        demand(isinstance(metric.requires_packages, tuple), "requires_packages is not a tuple")
 
     def test_each_option_has_a_default_or_a_docstring(self) -> None:
         """A user who reads ``harness plugins`` can tell what to write."""
-        bare = {option.name for option in dataclasses.fields(self.metric) if _needed(option)}  # type: ignore[arg-type]
-        untold = sorted(bare - _told_options(self.metric)) if bare else []
-        _demand(not untold, f"{self._who} has options without default and docstring: {', '.join(untold)}")
+        bare = {option.name for option in dataclasses.fields(self.metric) if is_needed(option)}  # type: ignore[arg-type]
+        untold = sorted(bare - told_options(self.metric)) if bare else []
+        demand(not untold, f"{self._who} has options without default and docstring: {', '.join(untold)}")
 
     def test_it_imports_nothing_heavy(self) -> None:
         """Importing and making it leaves torch and its kin alone: every command would wait for them."""
         heavy = heavy_imports(self.metric, self.options)
-        _demand(not heavy, f"making {self._who} imports {', '.join(heavy)}; import it in the method that needs it")
+        demand(not heavy, f"making {self._who} imports {', '.join(heavy)}; import it in the method that needs it")
 
     def test_each_item_gets_one_score_in_order(self) -> None:
         """Whatever the batch, the empty one included."""
         for items in ((), self._answered[:1], self._all):
             got, expected = [score.sample_id for score in self._scores(items)], [item.sample.id for item in items]
-            _demand(got == expected, f"{self._who} was given the items {expected} and scored {got}")
+            demand(got == expected, f"{self._who} was given the items {expected} and scored {got}")
 
     def test_the_order_of_the_items_does_not_matter(self) -> None:
         """An item's score is the same from either end."""
@@ -106,7 +103,7 @@ class MetricContract:
     def test_values_lie_within_the_bounds(self) -> None:
         """Each is a finite number, and at least one example has one."""
         values = [score.value for score in self._scores(self._all) if score.value is not None]
-        _demand(bool(values), f"{self._who} scores none of the examples; add some of its own to `examples`")
+        demand(bool(values), f"{self._who} scores none of the examples; add some of its own to `examples`")
         for value in values:
             self._within(value, "a score")
 
@@ -116,16 +113,16 @@ class MetricContract:
         scored = [item for item, score in zip(items, self._scores(items), strict=True) if score.value is not None]
         emptied = [_emptied(item, text) for item in scored for text in ("", " \n")]
         for score in self._scores(emptied):
-            _demand(score.value is not None, f"{self._who} has no value for an empty answer ({score.why_missing})")
+            demand(score.value is not None, f"{self._who} has no value for an empty answer ({score.why_missing})")
             self._within(score.value or 0.0, "the score of an empty answer")
 
     def test_what_is_missing_says_why(self) -> None:
         """No answer recorded: no value, never a 0. A score has a value or a reason, not both."""
         for score in self._scores([item for mode in self.metric.modes for item in UNANSWERED[mode]]):
-            _demand(score.value is None, f"{self._who} gives {score.value} to an item that has no answer")
+            demand(score.value is None, f"{self._who} gives {score.value} to an item that has no answer")
         for score in self._scores(self._all):
             told = bool(score.why_missing)
-            _demand(told == (score.value is None), f"{self._who}: value {score.value}, reason {score.why_missing!r}")
+            demand(told == (score.value is None), f"{self._who}: value {score.value}, reason {score.why_missing!r}")
 
     def test_details_can_be_recorded(self) -> None:
         """The record keeps them as JSON in UTF-8."""
@@ -139,7 +136,7 @@ class MetricContract:
         for some in (scores, scores[:1], scores[-1:]):
             self._within(metric.aggregate(some), "the aggregate")
         there, back = metric.aggregate(scores), metric.aggregate(scores[::-1])
-        _demand(math.isclose(there, back), f"{self._who} aggregates to {there} and in reverse order to {back}")
+        demand(math.isclose(there, back), f"{self._who} aggregates to {there} and in reverse order to {back}")
 
     def test_the_aggregate_is_the_whole_of_the_sums(self) -> None:
         """Of a metric over sums: the comparison adds up the recorded parts itself, with each item left out in turn."""
@@ -149,11 +146,11 @@ class MetricContract:
             return
         parts = [tuple(metric.parts(score)) for score in scores]
         lengths = sorted({len(each) for each in parts})
-        _demand(len(lengths) == 1, f"{self._who} gives {lengths} parts: every score needs as many as the others")
+        demand(len(lengths) == 1, f"{self._who} gives {lengths} parts: every score needs as many as the others")
         sums = [math.fsum(column) for column in zip(*parts, strict=True)]
         aggregate, whole = metric.aggregate(scores), metric.whole(sums)
         same = math.isclose(aggregate, whole, rel_tol=1e-9, abs_tol=1e-12)
-        _demand(same, f"{self._who} aggregates to {aggregate}, and the whole of its sums is {whole}")
+        demand(same, f"{self._who} aggregates to {aggregate}, and the whole of its sums is {whole}")
         self._within(metric.whole([0.0] * len(sums)), "the whole of no items")
         for own in parts:
             rest = [everything - part for everything, part in zip(sums, own, strict=True)]
@@ -182,7 +179,7 @@ class MetricContract:
 
     def _scores(self, items: Sequence[Item]) -> list[Score]:
         scores = list(self._make().score(items, ScoringContext(task="contract", seed=7)))
-        _demand(len(scores) == len(items), f"{self._who} was given {len(items)} items and gave {len(scores)} scores")
+        demand(len(scores) == len(items), f"{self._who} was given {len(items)} items and gave {len(scores)} scores")
         return scores
 
     def _same(self, here: Sequence[Score], there: Sequence[Score], how: str) -> None:
@@ -192,12 +189,12 @@ class MetricContract:
                 if one.value is None or other.value is None
                 else abs(one.value - other.value) <= self.tolerance
             )
-            _demand(equal, f"{self._who} scores {one.sample_id!r} as {one.value}, and {how} as {other.value}")
+            demand(equal, f"{self._who} scores {one.sample_id!r} as {one.value}, and {how} as {other.value}")
 
     def _within(self, value: float, what: str) -> None:
         low, high = self.metric.bounds or (-math.inf, math.inf)
         inside = math.isfinite(value) and low <= value <= high
-        _demand(inside, f"{self._who}: {what} is {value}, outside {low:g} to {high:g}")
+        demand(inside, f"{self._who}: {what} is {value}, outside {low:g} to {high:g}")
 
 
 def check_metric(
@@ -241,40 +238,40 @@ class JudgeContract:
         """``harness plugins`` shows the first line."""
         own = self.judge.__dict__.get("__doc__") or ""
         signature = f"{self.judge.__name__}("
-        _demand(bool(own.strip()) and not own.startswith(signature), f"{self._who} has no docstring")
+        demand(bool(own.strip()) and not own.startswith(signature), f"{self._who} has no docstring")
 
     def test_it_is_a_frozen_dataclass(self) -> None:
         """Its fields are its options, and no case can change them."""
         parameters = getattr(self.judge, "__dataclass_params__", None)
-        _demand(bool(parameters and parameters.frozen), f"{self._who} is not a @dataclass(frozen=True)")
+        demand(bool(parameters and parameters.frozen), f"{self._who} is not a @dataclass(frozen=True)")
 
     def test_its_facts_can_be_told(self) -> None:
         """A plain name, distribution names, whom it asks, and whether it compares."""
         name = self.judge.name
-        _demand(bool(re.fullmatch(r"[a-z][a-z0-9_@.-]*", name)), f"{name!r} is not a plain lower-case name")
-        _demand(isinstance(self.judge.requires_packages, tuple), "requires_packages is not a tuple")
+        demand(bool(re.fullmatch(r"[a-z][a-z0-9_@.-]*", name)), f"{name!r} is not a plain lower-case name")
+        demand(isinstance(self.judge.requires_packages, tuple), "requires_packages is not a tuple")
         judge = self._make()
         models = list(judge.models)
         told = bool(models) and all(isinstance(each, JudgeModel) for each in models)
-        _demand(told, f"{self._who} does not say whom it asks: models is {models}")
-        _demand(isinstance(judge.compares, bool), "compares is neither True nor False")
+        demand(told, f"{self._who} does not say whom it asks: models is {models}")
+        demand(isinstance(judge.compares, bool), "compares is neither True nor False")
 
     def test_each_option_has_a_default_or_a_docstring(self) -> None:
         """A user who reads ``harness plugins`` can tell what to write."""
-        bare = {option.name for option in dataclasses.fields(self.judge) if _needed(option)}  # type: ignore[arg-type]
-        untold = sorted(bare - _told_options(self.judge)) if bare else []
-        _demand(not untold, f"{self._who} has options without default and docstring: {', '.join(untold)}")
+        bare = {option.name for option in dataclasses.fields(self.judge) if is_needed(option)}  # type: ignore[arg-type]
+        untold = sorted(bare - told_options(self.judge)) if bare else []
+        demand(not untold, f"{self._who} has options without default and docstring: {', '.join(untold)}")
 
     def test_it_imports_nothing_heavy(self) -> None:
         """Importing and making it leaves torch and its kin alone: every command would wait for them."""
         heavy = heavy_imports(self.judge, self.options)
-        _demand(not heavy, f"making {self._who} imports {', '.join(heavy)}; import it in the method that needs it")
+        demand(not heavy, f"making {self._who} imports {', '.join(heavy)}; import it in the method that needs it")
 
     def test_each_case_gets_one_score_in_order(self) -> None:
         """However many there are, none included."""
         for cases in ((), self._all[:1], self._all):
             got, expected = [score.sample_id for score in self._scores(cases)], [case.sample.id for case in cases]
-            _demand(got == expected, f"{self._who} was given the cases {expected} and graded {got}")
+            demand(got == expected, f"{self._who} was given the cases {expected} and graded {got}")
 
     def test_a_score_does_not_depend_on_the_other_cases(self) -> None:
         """An answer is worth the same alone, in reverse order, and when it is graded again."""
@@ -286,13 +283,13 @@ class JudgeContract:
     def test_values_are_grades(self) -> None:
         """From 0 to 1, at least one of them; a score has a value or a reason, not both."""
         scores = self._scores(self._all)
-        _demand(any(score.value is not None for score in scores), f"{self._who} grades none of the examples")
+        demand(any(score.value is not None for score in scores), f"{self._who} grades none of the examples")
         for score in scores:
             if score.value is not None:
                 inside = 0 <= score.value <= 1
-                _demand(inside, f"{self._who} gives {score.value} to {score.sample_id!r}, outside 0 to 1")
+                demand(inside, f"{self._who} gives {score.value} to {score.sample_id!r}, outside 0 to 1")
             told = bool(score.why_missing)
-            _demand(told == (score.value is None), f"{self._who}: value {score.value}, reason {score.why_missing!r}")
+            demand(told == (score.value is None), f"{self._who}: value {score.value}, reason {score.why_missing!r}")
 
     def test_it_asks_the_models_that_it_names(self) -> None:
         """Each of them, and nobody else: what is asked costs money."""
@@ -304,9 +301,9 @@ class JudgeContract:
 
         list(judge.grade(self._all, JudgingContext(ask, "contract", 7)))
         strangers = [model.name for model in asked if model not in judge.models]
-        _demand(not strangers, f"{self._who} asks {', '.join(strangers)}, which is none of its models")
+        demand(not strangers, f"{self._who} asks {', '.join(strangers)}, which is none of its models")
         silent = [model.name for model in judge.models if model not in asked]
-        _demand(not silent, f"{self._who} never asks {', '.join(silent)}")
+        demand(not silent, f"{self._who} never asks {', '.join(silent)}")
 
     def test_a_reply_that_says_nothing_is_no_grade(self) -> None:
         """Never a middling one either; two equal answers may be a tie without asking."""
@@ -314,21 +311,21 @@ class JudgeContract:
         for nonsense in _NO_VERDICTS:
             for score in self._scores(cases, _always(Reply(nonsense))):
                 shown = repr(nonsense[:30])
-                _demand(score.value is None, f"{self._who} gives {score.value} where the model replied {shown}")
-                _demand(bool(score.why_missing), f"{self._who} does not say why {score.sample_id!r} has no grade")
-                _demand(_can_be_recorded(score), f"the score of a reply {shown} cannot be recorded")
+                demand(score.value is None, f"{self._who} gives {score.value} where the model replied {shown}")
+                demand(bool(score.why_missing), f"{self._who} does not say why {score.sample_id!r} has no grade")
+                demand(_can_be_recorded(score), f"the score of a reply {shown} cannot be recorded")
 
     def test_a_reply_that_cannot_be_had_is_missing(self) -> None:
         """With the reason that was given for it."""
         cases = [case for case in self._all if len(set(case.answers)) == len(case.answers)]
         for score in self._scores(cases, _always(Reply(None, "the server is on fire"))):
             told = score.value is None and "the server is on fire" in (score.why_missing or "")
-            _demand(told, f"{self._who}: value {score.value}, reason {score.why_missing!r} where no reply could be had")
+            demand(told, f"{self._who}: value {score.value}, reason {score.why_missing!r} where no reply could be had")
 
     def test_details_can_be_recorded(self) -> None:
         """The record keeps them as JSON in UTF-8."""
         for score in self._scores(self._all):
-            _demand(_can_be_recorded(score), f"{self._who}: the details of {score.sample_id!r} cannot be recorded")
+            demand(_can_be_recorded(score), f"{self._who}: the details of {score.sample_id!r} cannot be recorded")
 
     def test_notes_are_sentences(self) -> None:
         """Of no scores, of graded and of missing ones, as they are read back from the record."""
@@ -337,7 +334,7 @@ class JudgeContract:
         for scores in ([], graded, missing, [*graded, *missing]):
             for note in self._make().notes(scores):
                 told = isinstance(note, str) and bool(note.strip()) and len(note.splitlines()) == 1
-                _demand(told, f"{self._who} has a note that is no sentence: {note!r}")
+                demand(told, f"{self._who} has a note that is no sentence: {note!r}")
 
     @classmethod
     def promises(cls) -> tuple[str, ...]:
@@ -366,13 +363,13 @@ class JudgeContract:
             return [reply(prompt) if reply else Reply(self.reply(prompt)) for prompt in prompts]
 
         scores = list(self._make().grade(cases, JudgingContext(ask, "contract", 7)))
-        _demand(len(scores) == len(cases), f"{self._who} was given {len(cases)} cases and gave {len(scores)} scores")
+        demand(len(scores) == len(cases), f"{self._who} was given {len(cases)} cases and gave {len(scores)} scores")
         return scores
 
     def _same(self, here: Sequence[Score], there: Sequence[Score], how: str) -> None:
         for one, other in zip(here, there, strict=True):
             equal = one.sample_id == other.sample_id and one.value == other.value
-            _demand(equal, f"{self._who} grades {one.sample_id!r} with {one.value}, and {how} with {other.value}")
+            demand(equal, f"{self._who} grades {one.sample_id!r} with {one.value}, and {how} with {other.value}")
 
 
 def check_judge(
@@ -416,29 +413,3 @@ def _is_written(item: Item) -> bool:
 def _recorded(score: Score) -> Score:
     """The score as it is read back from the record."""
     return dataclasses.replace(score, details=json.loads(json.dumps(dict(score.details))))
-
-
-def _demand(kept: bool, broken: str) -> None:
-    if not kept:
-        raise AssertionError(broken)
-
-
-def _needed(field: dataclasses.Field[Any]) -> bool:
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-
-
-def _told_options(plugin_class: type) -> set[str]:
-    """The options with a docstring below them, or named in the docstring of the class; inherited ones too."""
-    named = {f.name for f in dataclasses.fields(plugin_class) if f"`{f.name}`" in (inspect.getdoc(plugin_class) or "")}
-    bases = [base for base in plugin_class.__mro__ if dataclasses.is_dataclass(base)]
-    for option, below in itertools.chain.from_iterable(itertools.pairwise(_body(base)) for base in bases):
-        is_text = isinstance(below, ast.Expr) and isinstance(below.value, ast.Constant)
-        if is_text and isinstance(option, ast.AnnAssign) and isinstance(option.target, ast.Name):
-            named.add(option.target.id)
-    return named
-
-
-def _body(plugin_class: type) -> list[ast.stmt]:
-    """The statements of the class."""
-    parsed = ast.parse(textwrap.dedent(inspect.getsource(plugin_class))).body[0]
-    return parsed.body if isinstance(parsed, ast.ClassDef) else []

@@ -35,7 +35,9 @@ def test_the_metric_has_25_lines() -> None:
 
 
 @pytest.mark.parametrize(
-    ("module", "source", "test"), [("harness_demo_metric", 0, 2), ("harness_tone", 3, 4)], ids=["metric", "judge"]
+    ("module", "source", "test"),
+    [("harness_demo_metric", 0, 2), ("harness_tone", 3, 4), ("harness_shouting", 5, 6)],
+    ids=["metric", "judge", "data check"],
 )
 def test_the_contract_tests_of_the_page_pass(tmp_path: Path, module: str, source: int, test: int) -> None:
     (tmp_path / f"{module}.py").write_text(blocks("python")[source])
@@ -55,7 +57,7 @@ def test_the_contract_tests_of_the_page_pass(tmp_path: Path, module: str, source
 
 def test_the_watcher_of_the_page_watches(capsys: pytest.CaptureFixture[str]) -> None:
     watcher = types.ModuleType("watcher")
-    exec(compile(blocks("python")[5], "writing-plugins.md", "exec"), vars(watcher))
+    exec(compile(blocks("python")[7], "writing-plugins.md", "exec"), vars(watcher))
     host = Host([("page:watcher", Origin("page", "1", "watcher"), lambda: watcher)])
     faults: list[Fault] = []
     run = types.SimpleNamespace(id="demo-1/base")
