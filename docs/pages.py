@@ -1,4 +1,4 @@
-"""Writes docs/metrics.md and docs/judges.md from the plugins themselves: ``python docs/pages.py``; tests hold them."""
+"""Writes the pages of metrics, judges and data checks from the plugins: ``python docs/pages.py``; tests hold them."""
 
 from __future__ import annotations
 
@@ -85,11 +85,20 @@ as how often it changed its mind with the order of two answers, stand with the v
 """
 
 
+CHECKS = """\
+# Data checks
+
+Every check of rows that comes with the harness, in its own words (`python docs/pages.py` writes this page), in the
+order in which `harness data clean` applies their remedies. `harness data check FILE` does them all; a suite gives them
+options and severities: `checks: [{name: duplicates, near: 0.9, severity: error}]`. docs/data.md has the rest.
+"""
+
+
 def pages() -> dict[str, str]:
     """Each page by its file's name."""
     servers = _section(Catalog.build(Host.load()).find("backend", "openai").plugin_class)
     judges = f"{_page(JUDGES, 'judge')}\n# Servers\n\n{servers}"
-    return {"metrics.md": _page(METRICS, "metric"), "judges.md": judges}
+    return {"metrics.md": _page(METRICS, "metric"), "judges.md": judges, "data-checks.md": _checks()}
 
 
 def _page(head: str, kind: Kind) -> str:
@@ -98,9 +107,16 @@ def _page(head: str, kind: Kind) -> str:
     return "\n".join([head, *(_section(offer.plugin_class) for offer in own)])
 
 
+def _checks() -> str:
+    """In the order in which they are done."""
+    own = [each for each in Catalog.build(Host.load()).offers if each.kind == "data_check"]
+    return "\n".join([CHECKS, *(_section(each.plugin_class) for each in own)])
+
+
 def _section(plugin: type) -> str:
     lines = [f"## {plugin.name}", "", _plain(inspect.getdoc(plugin) or ""), ""]  # type: ignore[attr-defined]
     lines += [_facts(plugin), ""] if hasattr(plugin, "modes") else []
+    lines += [_when(plugin), ""] if hasattr(plugin, "in_runs") else []
     options = [f"- `{name}` ({default}): {told}" for name, default, told in _options(plugin)]
     return "\n".join([*lines, *options, *([""] if options else [])])
 
@@ -116,6 +132,11 @@ def _facts(metric: type) -> str:
         *(f"needs `{package}`" for package in metric.requires_packages),  # type: ignore[attr-defined]
     ]
     return f"*{'; '.join(said)}.*"
+
+
+def _when(check: type) -> str:
+    done = "done in every run" if check.in_runs else "done in a run when the suite lists it"  # type: ignore[attr-defined]
+    return f"*{'; '.join([done, *(f'needs `{package}`' for package in check.requires_packages)])}.*"  # type: ignore[attr-defined]
 
 
 def _options(plugin: type) -> Iterator[tuple[str, str, str]]:

@@ -12,7 +12,7 @@ from harness import __version__
 from harness.catalog import Catalog, Planned
 from harness.data import formats
 from harness.errors import UsageError
-from harness.execution import benchmarks
+from harness.execution import benchmarks, data
 from harness.execution.arms import Arms, folder_digest, now
 from harness.execution.cache import source_of
 from harness.execution.choosing import SUFFIX, CheckpointChoice
@@ -55,7 +55,7 @@ def run(plan: Plan, setting: Setting) -> tuple[Comparison, Verdict]:
             path=plan.suite.path,
             remedy="add 'trainer:' or 'prompted:', or evaluate it alone with 'harness eval'",
         )
-    with _session(plan, setting, "run") as session:
+    with _session(plan, setting, "run", data_of=plan) as session:
         tuned = session.train() if plan.training else None
         arms = [tuned.arm("tuned") if tuned and arm.name == "tuned" else arm for arm in plan.arms]
         runs = session.evaluate(arms)
@@ -66,7 +66,8 @@ def run(plan: Plan, setting: Setting) -> tuple[Comparison, Verdict]:
 def train(plan: Plan, setting: Setting) -> Tuned:
     """Train only; the checkpoint lies in the experiment's folder."""
     chooses = plan.training and plan.training.settings.evaluate_every
-    with _session(plan if chooses else replace(plan, tasks=(), benchmarks=()), setting, "train") as session:
+    asks_nothing = replace(plan, tasks=(), benchmarks=())
+    with _session(plan if chooses else asks_nothing, setting, "train", data_of=plan) as session:
         return session.train()
 
 
@@ -119,7 +120,8 @@ def judge_recorded(plan: Plan, setting: Setting, baseline: str, candidate: str) 
 
 
 @contextlib.contextmanager
-def _session(plan: Plan, setting: Setting, what: str) -> Iterator[Session]:
+def _session(plan: Plan, setting: Setting, what: str, data_of: Plan | None = None) -> Iterator[Session]:
+    """An experiment that is claimed for the time of the work; the data of ``data_of`` are checked before it."""
     if what == "run":
         _refuse_unrecorded(plan, setting)
     loaded = benchmarks.load(plan, setting.observer)
@@ -127,7 +129,12 @@ def _session(plan: Plan, setting: Setting, what: str) -> Iterator[Session]:
     setting.observer.stage(f"opening {plan.suite.model.name}")
     backend: Backend = plan.backend.instance
     # wherever it was asked from: an adapter's file holds this path, and one training must give one adapter
-    model = replace(plan.suite.model, name=str(backend.folder(plan.suite.model).absolute()))
+    folder = backend.folder(plan.suite.model).absolute()
+    model = replace(plan.suite.model, name=str(folder))
+    checked = None
+    if data_of is not None:
+        checked = data.checked(data_of, loaded, folder, setting.record, setting.observer)
+        loaded = checked.asked_whole(loaded)
     with (
         Writer(setting.record) as writer,
         Reader(setting.record) as reader,
@@ -135,6 +142,8 @@ def _session(plan: Plan, setting: Setting, what: str) -> Iterator[Session]:
     ):
         if resumed:
             setting.observer.note(f"{experiment} was cut off; going on with what is recorded")
+        if checked is not None:
+            _record_checks(checked, experiment, writer, setting.observer)
         session = Session(loaded, setting, model, experiment, writer, reader)
         try:
             yield session
@@ -142,6 +151,15 @@ def _session(plan: Plan, setting: Setting, what: str) -> Iterator[Session]:
             writer.finish_experiment(experiment, "failed", now())
             raise
         writer.finish_experiment(experiment, "finished", now())
+
+
+def _record_checks(checked: data.Checked, experiment: str, writer: Writer, observer: Observer) -> None:
+    writer.add_data_checks(experiment, checked.key, checked.tables, checked.seen)
+    for task, seen in checked.seen.items():
+        items = "1 item stands" if len(seen) == 1 else f"{len(seen):,} items stand"
+        observer.note(f"{task}: {items} in the training data; the gates rest on the others")
+    for line in checked.summary:
+        observer.note(line)
 
 
 def _prepare(plan: Plan) -> None:
@@ -340,10 +358,10 @@ def _key(loaded: benchmarks.LoadedBenchmarks, what: str, reuse: bool) -> str:
     """
     plan = loaded.plan
     asked = {planned.name: [sample.id for sample in planned.samples] for planned in plan.measured}
-    data = {dataset.name: dataset.sha256 for dataset in plan.datasets}
+    files = {dataset.name: dataset.sha256 for dataset in plan.datasets}
     arms = [[arm.name, str(arm.adapter)] for arm in plan.arms]
     metrics = [metric for planned in plan.measured for metric in planned.metrics]
     judges = [judge for planned in plan.tasks for judge in planned.judges]
     scoring = [[each.label, each.origin, source_of(type(each.instance))] for each in (*metrics, *judges)]
     missing = dict(loaded.not_measured)
-    return digest([__version__, what, reuse, plan.suite.digest, data, asked, missing, arms, scoring])
+    return digest([__version__, what, reuse, plan.suite.digest, files, asked, missing, arms, scoring])

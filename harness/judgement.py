@@ -63,19 +63,22 @@ class Judgement:
     """How the candidate was chosen among several, where it was."""
     _read: dict[tuple[str, str, str], tuple[Pair, ...]] = field(default_factory=dict, compare=False, repr=False)
     """What was read for the comparison, kept for the verdict: with 200,000 samples each reading is seconds."""
+    _trained_on: dict[str, Mapping[str, str]] = field(default_factory=dict, compare=False, repr=False)
 
     def comparison(self) -> Comparison:
         """Every metric that both sides have, for every baseline."""
         runs = (*{run.id: run for run in self.baselines.values()}.values(), self.candidate)
         benchmarks = tuple(task.name for task in self.tasks() if task.benchmark)
-        return Comparison(self.candidate.experiment, runs, tuple(self._deltas()), benchmarks)
+        told_apart = [task.name for task in self.tasks() if self._seen(task) and not task.stopping]
+        unseen = tuple(each for name in told_apart for each in self._deltas(unseen_of=name))
+        return Comparison(self.candidate.experiment, runs, tuple(self._deltas()), benchmarks, unseen)
 
     def verdict(self, rules: Sequence[GateRule]) -> Verdict:
         """What the rules say; a rule without a metric is about the task's first."""
         verdict = gate.decide(self.settled(rules), self.evidence, tuple(self._calibrations()))
         about_choices = (*self._about_the_choice(), *self._about_the_checkpoint())
-        about_judges = tuple(self._judges_own_words())
-        further = (*about_judges, *self._often_used(), *self._other_versions(), *self._last_control())
+        about_data, about_judges = tuple(self._seen_in_training()), tuple(self._judges_own_words())
+        further = (*about_data, *about_judges, *self._often_used(), *self._other_versions(), *self._last_control())
         return replace(verdict, caveats=(*verdict.caveats, *about_choices, *further))
 
     def observed(self, rule: GateRule, only: Callable[[Pair], bool]) -> float:
@@ -111,10 +114,12 @@ class Judgement:
             if label in self.opinions.judges(task):
                 yield self.calibration(task.name, label, arm)
 
-    def _deltas(self) -> Iterator[Delta]:
+    def _deltas(self, unseen_of: str | None = None) -> Iterator[Delta]:
+        """Over all items; or of one task, over those that do not stand in the training data."""
         for arm, task, label, baseline in self._compared():
-            scale = dict(self._scorers(task))[label]
-            yield delta(self._measured(task, label, scale, arm, baseline))
+            if unseen_of in (None, task.name):
+                scale = dict(self._scorers(task))[label]
+                yield delta(self._measured(task, label, scale, arm, baseline, unseen=unseen_of is not None))
 
     def _compared(self) -> Iterator[tuple[str, Task, str, Run]]:
         """What stands on one scale in the candidate's run and a baseline's: arm, task, label, the baseline."""
@@ -153,8 +158,19 @@ class Judgement:
         own = set(self.reader.order(self.candidate.id, task.name))  # it is about the candidate's items alone
         return replace(measured, pairs=tuple(pair for pair in measured.pairs if pair.sample_id in own))
 
-    def _measured(self, task: Task, label: str, scale: Metric | Scale, against: str, baseline: Run) -> gate.Evidence:
+    def _measured(
+        self, task: Task, label: str, scale: Metric | Scale, against: str, baseline: Run, *, unseen: bool = True
+    ) -> gate.Evidence:
+        """The pairs of all items, or of those alone that do not stand in the training data: what a rule rests on."""
         pairs, why_not = self._pairs(task, label, baseline), None
+        people = self.opinions.people(task, label, baseline)
+        if unseen and (seen := self._seen(task)):
+            pairs = tuple(pair for pair in pairs if pair.sample_id not in seen)
+            people = people and {sample: value for sample, value in people.items() if sample not in seen}
+            if task.stopping:
+                why_not = "items of the training data were among those asked before it stopped; ask it whole"
+            elif not pairs:
+                why_not = "every item stands in the training data"
         if over_sums := isinstance(scale, MetricOverSums):
             try:
                 pairs = self._as_shares(task, label, scale, baseline, pairs)
@@ -171,7 +187,7 @@ class Judgement:
             stopping=task.stopping,
             choices=self.choice.among if self.choice and not self.choice.on_fresh_items else 1,
             over_sums=over_sums,
-            people=self.opinions.people(task, label, baseline),
+            people=people,
             are_preferences=self.opinions.is_about_pairs(task, label),
         )
 
@@ -221,6 +237,23 @@ class Judgement:
         for arm, task, label, baseline in self._compared():
             for note in self.opinions.notes(task, label, baseline):
                 yield f"{task.name} {label} against {arm}: {note}"
+
+    def _seen(self, task: Task) -> Mapping[str, str]:
+        """The task's items that stand in what the candidate was trained on, each with where."""
+        if self.candidate.arm in ("base", "prompted"):
+            return {}
+        if task.name not in self._trained_on:
+            self._trained_on[task.name] = self.reader.seen(self.candidate, task.name)
+        return self._trained_on[task.name]
+
+    def _seen_in_training(self) -> Iterator[str]:
+        for task in self.tasks():
+            asked = set(self.reader.order(self.candidate.id, task.name)) if self._seen(task) else set()
+            if seen := len(asked & set(self._seen(task))):
+                yield (
+                    f"{task.name}: {seen:,} of {len(asked):,} items stand in the training data, and measure memory; "
+                    "the gates rest on the others"
+                )
 
     def _last_control(self) -> Iterator[str]:
         control = self.reader.control(self.candidate.suite)

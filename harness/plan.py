@@ -16,11 +16,13 @@ from typing import TypeVar
 
 from harness import rules
 from harness.catalog import Catalog, Planned
-from harness.data import formats, mix, split
-from harness.data.formats import Row
+from harness.checking.asked import PlannedCheck, asked
+from harness.data import fingerprint, formats, mix, split
 from harness.errors import UsageError, did_you_mean
 from harness.protocols import GRADES, BenchmarkContext, MetricWithCheck, Scale, item_bounds
+from harness.rows import Row, Table
 from harness.values import (
+    GENERAL,
     Arm,
     Dataset,
     GateRule,
@@ -44,9 +46,6 @@ from harness.values import (
 
 T = TypeVar("T")
 
-_GENERAL = "trainer.general_data"
-"""What its rows are called; ``general`` may be a split."""
-
 
 @dataclass(frozen=True, slots=True)
 class PlannedTask:
@@ -61,6 +60,8 @@ class PlannedTask:
     stop_for: Target | None = None
     """What must be certain for the asking to end early; ``None`` asks everything."""
     judges: tuple[Planned, ...] = ()
+    data: str = ""
+    """The data set that a task of the suite's own asks, by its name in the suite."""
     most: int | None = None
     """At most so many items of a benchmark that has no ``limit`` of its own; ``None`` takes all."""
 
@@ -113,6 +114,12 @@ class Plan:
     gates: tuple[GateRule, ...]
     """Each with its metric filled in."""
     datasets: tuple[Dataset, ...]
+    tables: tuple[Table, ...]
+    """The rows of each, as data checks see them."""
+    checks: tuple[PlannedCheck, ...]
+    """What is looked for in the data before a model opens."""
+    unchecked: Mapping[str, str]
+    """Data check -> why it cannot be done here."""
     validation: tuple[Sample, ...]
     """The items of ``data.validation`` where checkpoints are chosen by them."""
     pack: Path | None
@@ -121,6 +128,14 @@ class Plan:
     def measured(self) -> tuple[PlannedTask, ...]:
         """Tasks and benchmarks."""
         return (*self.tasks, *self.benchmarks)
+
+    @property
+    def trained_on(self) -> frozenset[str]:
+        """The names of the data sets that the training learns from."""
+        if self.suite.training is None:
+            return frozenset()
+        general = [GENERAL] if self.suite.training.general else []
+        return frozenset([*(stage.data for stage in self.suite.training.stages), *general])
 
     @property
     def arms_of_benchmarks(self) -> tuple[Arm, ...]:
@@ -171,8 +186,25 @@ class _Maker:
         self._refuse_leakage()
         arms = self._arms(shots, trained=training is not None)
         gates = rules.settled(self.suite, [*tasks, *benchmarks], [arm.name for arm in arms])
-        datasets = tuple({dataset.name: dataset for dataset, _ in self._read.values()}.values())
-        return Plan(self.suite, backend, training, arms, tasks, benchmarks, gates, datasets, validation, _pack_folder())
+        read = {dataset.name: (dataset, rows) for dataset, rows in self._read.values()}
+        checks, unchecked = asked(self.catalog, self.suite.checks, in_run=True, suite=self.suite)
+        lock = fingerprint.lock_path(self.suite.path)
+        fingerprint.refuse_changed(lock, tuple(dataset for dataset, _ in read.values()))
+        return Plan(
+            self.suite,
+            backend,
+            training,
+            arms,
+            tasks,
+            benchmarks,
+            gates,
+            tuple(dataset for dataset, _ in read.values()),
+            tuple(Table(dataset.name, dataset.path, rows[0].form, rows) for dataset, rows in read.values()),
+            checks,
+            unchecked,
+            validation,
+            pack_folder(),
+        )
 
     def _task(self, index: int, task: SuiteTask) -> PlannedTask:
         metrics = self._metrics(task.metrics, task.mode, ("tasks", index, "metrics"))
@@ -181,6 +213,7 @@ class _Maker:
         metrics = tuple(replace(each, label=label) for each, label in zip(metrics, both, strict=False))
         judges = tuple(replace(each, label=label) for each, label in zip(judges, both[len(metrics) :], strict=True))
         _, rows = self._rows(task.data, ("tasks", index, "data"), task.cluster)
+        self._refuse_preferences(rows, f"data.{task.data}", ("tasks", index, "data"))
         if rows[0].text is not None and task.mode != "likelihood":
             problem = f"data.{task.data} is raw text, which asks nothing"
             raise self._error(problem, "tasks", index, "data", remedy="write 'mode: likelihood' to weigh it")
@@ -189,7 +222,8 @@ class _Maker:
         if task.mode != "choose" and rows[0].choices:
             raise self._error("these rows have choices", "tasks", index, "mode", remedy="write 'mode: choose'")
         limits = [limit for limit in (task.limit, self.limit) if limit is not None]
-        samples = formats.samples(rows)[: min(limits)] if limits else formats.samples(rows)
+        whole = self._located(("tasks", index, "data"), formats.samples, rows)
+        samples = whole[: min(limits)] if limits else whole
         self._check_scoring(metrics, samples, task.generation, ("tasks", index, "metrics"))
         settled = Task(
             task.name,
@@ -198,7 +232,8 @@ class _Maker:
             task.generation,
             judges=tuple(judge.ref for judge in judges),
         )
-        return PlannedTask(settled, metrics, samples, source=str(self.suite.data[task.data]), judges=judges)
+        source = str(self.suite.data[task.data])
+        return PlannedTask(settled, metrics, samples, source=source, judges=judges, data=task.data)
 
     def _judges(self, index: int, task: SuiteTask) -> tuple[Planned, ...]:
         """The task's judges, the models behind them looked at as far as that is cheap."""
@@ -230,7 +265,7 @@ class _Maker:
         if has_limit:
             planned = self._plugin("benchmark", self._limited(asked), *where)
         instance = planned.instance
-        self._located(where, instance.check, BenchmarkContext(self.suite.seed, _pack_folder()))
+        self._located(where, instance.check, BenchmarkContext(self.suite.seed, pack_folder()))
         # In full, so that no other package's metric of the same name can stand in for the benchmark's own.
         refs = tuple(Ref(f"{planned.origin.distribution}/{name}") for name in instance.metrics)
         metrics = self._metrics(refs, instance.mode, where)
@@ -314,14 +349,15 @@ class _Maker:
 
     def _with_general(self, stage: PlannedStage, general: GeneralData) -> PlannedStage:
         where = ("trainer", "general_data")
-        read = self._located(where, formats.read, _GENERAL, general.path)
-        self._read[_GENERAL, None] = read
+        read = self._located(where, formats.read, GENERAL, general.path)
+        self._read[GENERAL, None] = read
         _, rows = read
         self._check_kind(rows, "general_data", stage.trainer, where)
         mixed = mix.mixed(stage.train, rows, general.ratio, seed=self.suite.seed, path=general.path)
         return replace(stage, train=mixed)
 
     def _check_kind(self, rows: Sequence[Row], name: str, trainer: Planned, where: tuple[str | int, ...]) -> None:
+        self._refuse_preferences(rows, name, where)
         kind = "messages" if rows[0].text is None else "text"
         wanted = trainer.instance.trains_on
         if kind != wanted:
@@ -329,6 +365,14 @@ class _Maker:
             remedy = "continued_pretraining takes raw text" if kind == "text" else "give it rows with a 'text' column"
             problem = f"{name} holds {words[kind]}, and {trainer.ref.name} trains on {words[wanted]}"
             raise self._error(problem, *where, remedy=remedy)
+
+    def _refuse_preferences(self, rows: Sequence[Row], name: str, where: tuple[str | int, ...]) -> None:
+        """Rows whose answer may be the worse one have nothing that is right."""
+        doubtful = next((row for row in rows if row.rejected or row.form == "kto"), None)
+        if doubtful is not None:
+            words = "completions with thumbs up and down" if doubtful.form == "kto" else "preference pairs"
+            problem = f"{name} holds {words} (line {doubtful.line}), which say more than what is right"
+            raise self._error(problem, *where, remedy="give it rows with the right answers alone")
 
     def _shots(self) -> tuple[Row, ...]:
         """What the examples of the prompted arm are drawn from."""
@@ -339,6 +383,8 @@ class _Maker:
         _, rows = self._rows("train", ("data", "train"))
         if rows[0].text is not None or rows[0].choices:
             raise self._error("few_shot needs conversations in data.train", "data", "train")
+        self._refuse_preferences(rows, "data.train", ("data", "train"))
+        self._located(("data", "train"), formats.samples, rows)  # an example with tools cannot be shown
         return rows
 
     def _items_of_the_choice(self) -> tuple[Sample, ...]:
@@ -355,7 +401,7 @@ class _Maker:
         _, rows = self._rows("validation", ("data", "validation"))
         if rows[0].text is not None or rows[0].choices:
             raise self._error("evaluate_every needs conversations in data.validation", *where)
-        return formats.samples(rows)
+        return self._located(where, formats.samples, rows)
 
     def _arms(self, train: Sequence[Row], *, trained: bool) -> tuple[Arm, ...]:
         arms = [Arm("base", self.suite.model)]
@@ -377,8 +423,12 @@ class _Maker:
         return Prompting(asked.system, tuple(_without_system(row.messages) for row in shots))
 
     def _refuse_leakage(self) -> None:
+        """One row in two splits is an error, unless the suite calls it less: then the gates do without such items."""
+        milder = [each for each in self.suite.checks if each.severity in ("warning", "info")]
+        if any(each.ref.name.rpartition("/")[2] == "leakage" for each in milder):
+            return
         splits = {dataset.name: (dataset.path, rows) for dataset, rows in self._read.values()}
-        order: list[str] = [name for name in (_GENERAL, "train", "validation") if name in splits]
+        order: list[str] = [name for name in (GENERAL, "train", "validation") if name in splits]
         order += [name for name in splits if name not in order]
         split.refuse_shared_rows({name: splits[name] for name in order})
 
@@ -417,7 +467,8 @@ def _without_system(messages: tuple[Message, ...]) -> tuple[Message, ...]:
     return tuple(message for message in messages if message.role != "system")
 
 
-def _pack_folder() -> Path | None:
+def pack_folder() -> Path | None:
+    """The offline pack of benchmarks that the environment names."""
     named = os.environ.get("HARNESS_BENCHMARK_PACK")
     if not named:
         return None

@@ -80,6 +80,9 @@ def _plan(reader: Reader, catalog: Catalog, suite: Suite, run: Run) -> Plan:
         benchmarks=(),
         gates=(),
         datasets=(),
+        tables=(),
+        checks=(),
+        unchecked={},
         validation=(),
         pack=None,
     )

@@ -14,12 +14,14 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "harness").rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 
-GROUND = ("values", "errors", "identity", "hub", "models", "wheels")
+GROUND = ("values", "rows", "errors", "identity", "similarity", "hub", "models", "wheels")
 LEAVES = ("suite", "data", "comparison", "store", "report")
 FLOORS: dict[str, tuple[str, ...]] = {
     "values": (),
+    "rows": ("values",),
+    "similarity": (),
     "errors": (),
-    "identity": ("values",),
+    "identity": ("values", "rows"),
     "hub": (),
     "models": ("errors",),
     "wheels": ("errors",),
@@ -32,10 +34,13 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "host": (*GROUND, "hookspecs"),
     "catalog": (*GROUND, "protocols", "host"),
     "rules": (*GROUND, "protocols", "catalog"),
-    "plan": (*GROUND, "protocols", "catalog", "data", "rules"),
+    "checking": (*GROUND, "protocols", "catalog", "data", "checking"),
+    "plan": (*GROUND, "protocols", "catalog", "data", "checking", "rules"),
     "execution": (
-        *GROUND, "__init__", "protocols", "host", "catalog", "plan", "comparison", "store", "data", "execution"
+        *GROUND, "__init__", "protocols", "host", "catalog", "plan", "checking", "comparison", "store", "data",
+        "execution",
     ),
+    "growth": (*GROUND, "protocols", "catalog", "data", "checking", "execution", "growth"),
     "labels": GROUND,
     "opinions": (*GROUND, "protocols", "catalog", "store"),
     "judgement": (*GROUND, "protocols", "catalog", "comparison", "store", "opinions"),
@@ -52,8 +57,8 @@ FLOORS: dict[str, tuple[str, ...]] = {
     ),
     "cli": (
         *GROUND, "__init__", "protocols", "host", "catalog", "plan", "execution", "experiment", "judgement",
-        "opinions", "foresight", "control", "quantised", "labels", "suite", "comparison", "store", "report", "review",
-        "cli",
+        "opinions", "foresight", "control", "quantised", "labels", "checking", "growth", "data", "suite", "comparison",
+        "store", "report", "review", "cli",
     ),
     "testing": (*GROUND, "__init__", "protocols", "hookspecs", "authoring", "host", "catalog", "testing"),
 }  # fmt: skip
@@ -68,6 +73,12 @@ DOORS: dict[str, tuple[str, ...]] = {
     "krippendorff": ("comparison",),
     "scipy": ("comparison",),
     "yaml": ("suite",),
+    "datasets": ("data",),
+    "pyarrow": ("data",),
+    "zstandard": ("data",),
+    "ijson": ("data",),
+    "rensa": ("similarity",),
+    "rapidfuzz": ("similarity",),
     "torch": ("testing",),
     "transformers": ("testing",),
     "peft": ("testing",),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
@@ -137,3 +138,32 @@ def test_a_metric_that_cannot_score_the_items_is_told_with_its_line(project: Pro
     assert len(planned(project, catalog, fitting).tasks[0].metrics) == 3
     with pytest.raises(UsageError, match=r"suite.yaml:\d+: metric 'accuracy' cannot score 4 of 20 samples: .*'white'"):
         planned(project, catalog, lacking)
+
+
+@pytest.mark.parametrize(
+    ("check", "words"),
+    [
+        ("{name: duplicate}", "unknown data check 'duplicate'; did you mean 'duplicates'?"),
+        ("{name: duplicates, nearly: 0.9}", "data check 'duplicates' has no option 'nearly'"),
+        ("{name: duplicates, near: 2}", "near is a similarity above 0 and up to 1"),
+        ("{name: duplicates, severity: fatal}", "severity"),
+    ],
+)
+def test_a_data_check_that_cannot_be_done_is_told_with_its_line(
+    project: Project, catalog: Catalog, check: str, words: str
+) -> None:
+    text = SUITE.replace("gates:", f"checks:\n  - length\n  - {check}\ngates:")
+    with pytest.raises(UsageError, match=re.escape(words)) as error:
+        planned(project, catalog, text)
+    assert error.value.line == text.splitlines().index(f"  - {check}") + 1
+
+
+def test_a_run_does_the_quick_checks_and_those_that_the_suite_lists(project: Project, catalog: Catalog) -> None:
+    def names(text: str) -> list[str]:
+        return [check.name for check in planned(project, catalog, text).checks]
+
+    assert "leakage" in names(SUITE)
+    assert "pii" not in names(SUITE)
+    listed = names(SUITE.replace("gates:", "checks: [pii, {name: language, severity: off}]\ngates:"))
+    assert "pii" in listed
+    assert "language" not in listed

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from harness.catalog import Catalog
 from harness.identity import digest
@@ -23,16 +24,51 @@ UNKNOWN = "unknown"
 """What a backend says of weights that it does not see, as those behind a server."""
 
 
-@dataclass(slots=True)
-class Correspondence:
-    """The models behind one judge of one experiment; open while ``with`` lasts."""
+class Ledger(Protocol):
+    """Where replies are kept, so that none is asked for twice."""
+
+    def replies(self, requests: Sequence[bytes]) -> Mapping[bytes, Reply]:
+        """What is known of these requests."""
+        ...
+
+    def spent(self, model: str) -> Spent:
+        """What has been used up of a model."""
+        ...
+
+    def add(self, request: bytes, model: str, reply: Reply, money: float) -> None:
+        """Keep what a model said; it is on the disk when this returns."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class JudgesLedger:
+    """The record as one judge of one experiment sees it: all that was ever replied is known, its own is its budget."""
 
     experiment: str
     judge: str
-    """By its label: the budget is this judge's."""
-    catalog: Catalog
+    """By its label."""
     writer: Writer
     reader: Reader
+
+    def replies(self, requests: Sequence[bytes]) -> Mapping[bytes, Reply]:
+        """Of any judge in any experiment."""
+        return self.reader.replies(requests)
+
+    def spent(self, model: str) -> Spent:
+        """By this judge in this experiment."""
+        return self.reader.spent(self.experiment, self.judge, model)
+
+    def add(self, request: bytes, model: str, reply: Reply, money: float) -> None:
+        """For every later experiment too."""
+        self.writer.add_reply(request, self.experiment, self.judge, model, reply, money)
+
+
+@dataclass(slots=True)
+class Correspondence:
+    """The models that somebody asks; open while ``with`` lasts."""
+
+    catalog: Catalog
+    ledger: Ledger
     _opened: dict[str, _Correspondent] = field(default_factory=dict)
     _stack: contextlib.ExitStack = field(default_factory=contextlib.ExitStack)
 
@@ -47,11 +83,11 @@ class Correspondence:
         asked = self._correspondent(model)
         requests = [asked.request(prompt) for prompt in prompts]
         wanted = dict(zip(requests, prompts, strict=True))  # what stands twice is asked once
-        known = self.reader.replies(list(wanted))
+        known = dict(self.ledger.replies(list(wanted)))
         for request, reply in asked.ask({each: wanted[each] for each in wanted if each not in known}):
             if reply.text is not None:
                 money = asked.cost(reply)
-                self.writer.add_reply(request, self.experiment, self.judge, model.name, reply, money)
+                self.ledger.add(request, model.name, reply, money)
                 asked.spend(reply, money)
             known[request] = reply
         return [known.get(request) or Reply(None, asked.ended) for request in requests]
@@ -61,7 +97,7 @@ class Correspondence:
         if name not in self._opened:
             backend: Backend = self.catalog.make("backend", model.backend_ref).instance
             view = self._stack.enter_context(backend.open(model.ref))
-            spent = self.reader.spent(self.experiment, self.judge, model.name)
+            spent = self.ledger.spent(model.name)
             self._opened[name] = _Correspondent(model, view, spent)
         return self._opened[name]
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from harness.catalog import Catalog, Planned
 from harness.comparison import compare
 from harness.errors import HarnessError
-from harness.execution.correspondence import Correspondence
+from harness.execution.correspondence import Correspondence, JudgesLedger
 from harness.execution.score import checked
 from harness.protocols import GRADES, Judge, JudgingContext, Observer
 from harness.store.reader import Reader
@@ -42,7 +42,8 @@ class Judging:
         others = {run.id: run for run in baselines if run.id != candidate.id}
         for run in (*others.values(), candidate):
             self.writer.add_judge(run.id, task, judge.ref, judge.label)
-        with Correspondence(self.experiment, judge.label, self.catalog, self.writer, self.reader) as models:
+        ledger = JudgesLedger(self.experiment, judge.label, self.writer, self.reader)
+        with Correspondence(self.catalog, ledger) as models:
             context = JudgingContext(models.ask, task, self.seed)
             if judge.instance.compares:
                 for baseline in others.values():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from harness.report import arrange, judges, numbers
+from harness.report import arrange, judges, numbers, unseen
 from harness.report.arrange import Row
 from harness.report.text import inert
 from harness.values import Comparison, Run, Verdict
@@ -30,6 +30,13 @@ def judges_table(verdict: Verdict) -> str:
     """Judges held to people; empty where none was asked."""
     table = _table(judges.HEADS, judges.ALIGNMENT, judges.rows(verdict.calibrations))
     said = "Judges held to people, as wins or as change of grade; gates go by the corrected rate:"
+    return f"{said}\n\n{table}" if table else ""
+
+
+def unseen_table(comparison: Comparison) -> str:
+    """The changes with and without the items that training has seen; empty where it has seen none."""
+    table = _table(unseen.HEADS, unseen.ALIGNMENT, unseen.cells(comparison))
+    said = f"{unseen.TITLE}; the gates rest on the unseen items:"
     return f"{said}\n\n{table}" if table else ""
 
 
@@ -59,6 +66,7 @@ def _body(comparison: Comparison, verdict: Verdict) -> list[str]:
         _table(["gate", "outcome", "reason"], "lll", _rulings(verdict)),
         _table(["task", "metric", *arms, "change"], "ll" + "r" * (len(arms) + 1), cells),
         _table(_FORGETTING, "llrrrrrrr", map(_forgetting_cells, forgotten)),
+        unseen_table(comparison),
         judges_table(verdict),
         _list(f"{name} was not measured: {reason}" for name, reason in arrange.not_measured(comparison)),
         _list(arrange.caveats(comparison, verdict)),

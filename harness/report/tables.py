@@ -11,6 +11,7 @@ from rich.text import Text
 
 from harness.report import arrange, layout, numbers
 from harness.report.text import plain
+from harness.report.unseen import unseen_part
 from harness.values import Comparison, Delta, Run
 
 _STATUS_COLOUR = {"finished": "green", "failed": "red", "running": "yellow"}
@@ -63,6 +64,7 @@ def comparison_screen(comparison: Comparison) -> RenderableType:
     return layout.spaced(
         names,
         Group(layout.section("Changes", hint), changes if comparison.deltas else empty),
+        unseen_part(comparison),
         Group(layout.section("Missing"), layout.unmeasured(unmeasured)) if unmeasured else None,
         Group(layout.section("Know this"), layout.bullets(notes)) if notes else None,
     )

@@ -10,7 +10,7 @@ from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
 
-from harness.report import arrange, judges, layout, numbers
+from harness.report import arrange, judges, layout, numbers, unseen
 from harness.report.arrange import Row
 from harness.report.text import plain
 from harness.report.training import Trained, trainings_screen
@@ -35,6 +35,7 @@ def verdict_screen(
         trainings_screen(telling) if telling else None,
         _tasks(comparison, verdict),
         _forgetting(comparison, verdict),
+        unseen.unseen_part(comparison),
         judges.judges_part(verdict.calibrations),
         _gates(verdict),
         _caveats(comparison, verdict),

@@ -24,6 +24,7 @@ CREATE TABLE experiments (
     started TEXT NOT NULL,
     finished TEXT,
     status TEXT NOT NULL,
+    data_checks TEXT REFERENCES data_checks (key),
     UNIQUE (suite, number)
 );
 CREATE INDEX experiments_by_key ON experiments (key);
@@ -242,6 +243,7 @@ CREATE TABLE verdict_runs (
 CREATE TABLE comparisons (               -- one row a task and metric; up is better
     verdict INTEGER NOT NULL REFERENCES verdicts (key),
     position INTEGER NOT NULL,
+    unseen INTEGER NOT NULL,             -- 1: of those items only that do not stand in the training data
     task TEXT NOT NULL,
     metric TEXT NOT NULL,
     against TEXT NOT NULL,
@@ -301,6 +303,13 @@ CREATE TABLE controls (                  -- what the rules say where nothing dif
     control TEXT NOT NULL                -- JSON
 );
 CREATE INDEX controls_by_suite ON controls (suite);
+
+CREATE TABLE data_checks (               -- what checks said of the rows of an experiment
+    key TEXT PRIMARY KEY,                -- digest of the rows, the checks and all that they were given
+    checked TEXT NOT NULL,
+    tables TEXT NOT NULL,                -- JSON
+    seen TEXT NOT NULL                   -- JSON: task -> sample -> where it stands in what is trained on
+);
 
 CREATE TABLE faults (
     key INTEGER PRIMARY KEY,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 from operator import attrgetter
 from pathlib import Path
@@ -12,14 +12,17 @@ from types import TracebackType
 from typing import Any, Self
 
 from harness.errors import UsageError
-from harness.store import opinions, reuse, trainings
+from harness.rows import CheckedTable
+from harness.store import datachecks, opinions, reuse, trainings
 from harness.store.codec import json_of, text_of
 from harness.store.database import TIMEOUT, open_readonly, reading
+from harness.store.datachecks import Known
 from harness.store.records import calibrations_of, control_of, delta_of, fault_of, ruling_of, run_of
 from harness.store.rows import Row, generation_of, pair_of, sample_of, score_of, task_of
 from harness.values import (
     Comparison,
     Control,
+    Delta,
     Fault,
     Generation,
     Item,
@@ -320,7 +323,7 @@ class Reader:
         rulings = self._rows("SELECT * FROM rulings WHERE verdict = ? ORDER BY position", row["key"])
         compared = tuple(self._run(each) for each in self._rows(runs, row["key"]))
         return (
-            Comparison(experiment, compared, tuple(map(delta_of, deltas))),
+            Comparison(experiment, compared, *_by_items(deltas)),
             Verdict(
                 row["outcome"],
                 text_of(row["reason"]),
@@ -360,6 +363,21 @@ class Reader:
         compared = None if row is None else self.verdict(row["experiment"])
         return [] if compared is None else list(compared[0].runs)
 
+    def data_checks(self, key: str) -> Known | None:
+        """What checks said of the same data, ``None`` where it was not checked yet."""
+        with reading(self.path):
+            return datachecks.known(self.db, key)
+
+    def data_checks_of(self, experiment: str) -> tuple[CheckedTable, ...]:
+        """What checks said of an experiment's data; empty where it was not checked."""
+        with reading(self.path):
+            return datachecks.of_experiment(self.db, experiment)
+
+    def seen(self, run: Run, task: str) -> dict[str, str]:
+        """The samples of a task that stand in what a run's model was trained on, in any experiment, each with where."""
+        with reading(self.path):
+            return datachecks.seen(self.db, run, task, self.path.absolute().parent)
+
     def faults(self, experiment: str) -> list[Fault]:
         """The plugins' missteps, oldest first."""
         query = "SELECT * FROM faults WHERE experiment = ? ORDER BY key"
@@ -392,6 +410,13 @@ class Reader:
     def _rows(self, query: str, *parameters: object) -> Iterator[Row]:
         with reading(self.path):
             yield from self.db.query(query, parameters)
+
+
+def _by_items(rows: Iterable[Row]) -> tuple[tuple[Delta, ...], tuple[str, ...], tuple[Delta, ...]]:
+    """The changes over all items, no benchmarks, and those over the items that training has not seen."""
+    found = [(row["unseen"], delta_of(row)) for row in rows]
+    of_all, of_unseen = (tuple(delta for unseen, delta in found if bool(unseen) is wanted) for wanted in (False, True))
+    return of_all, (), of_unseen
 
 
 def _listed(rows: Sequence[Row], most: int = 5) -> str:

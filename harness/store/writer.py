@@ -10,9 +10,11 @@ from types import TracebackType
 from typing import Self
 
 from harness.errors import HarnessError
-from harness.store import opinions, reuse, trainings
+from harness.rows import CheckedTable
+from harness.store import datachecks, opinions, reuse, trainings
 from harness.store.codec import json_cell, text_cell
 from harness.store.database import TIMEOUT, now, open_database, transaction
+from harness.store.datachecks import NOTHING_SEEN
 from harness.store.records import (
     calibrations_cell,
     control_row,
@@ -311,7 +313,9 @@ class Writer:
             self.db.table("verdicts").insert(row)
             key = int(self.db.execute("SELECT last_insert_rowid()").fetchone()[0])
             self._insert_in_order("verdict_runs", key, ({"run": self._run(run.id)} for run in comparison.runs))
-            self._insert_in_order("comparisons", key, map(delta_row, comparison.deltas))
+            deltas = [delta_row(each) | {"unseen": 0} for each in comparison.deltas]
+            deltas += [delta_row(each) | {"unseen": 1} for each in comparison.unseen]
+            self._insert_in_order("comparisons", key, deltas)
             self._insert_in_order("rulings", key, map(ruling_row, verdict.rulings))
 
     def add_judgement(self, candidate: Run, verdict: Verdict) -> None:
@@ -329,6 +333,21 @@ class Writer:
         """Record an A/A control; the last one of a suite stands beside its verdicts."""
         with transaction(self.db, self.path):
             self.db.table("controls").insert(control_row(control))
+
+    def add_data_checks(
+        self,
+        experiment: str,
+        key: str,
+        checked: Sequence[CheckedTable],
+        seen: Mapping[str, Mapping[str, str]] = NOTHING_SEEN,
+    ) -> None:
+        """Record what the checks said of an experiment's data; ``key`` is what ``Reader.data_checks`` finds it by.
+
+        ``seen`` is, for each task, which of its samples stand in what is trained on, each with where.
+        """
+        with transaction(self.db, self.path):
+            datachecks.add(self.db, key, checked, seen, now())
+            self._update("experiments", experiment, {"data_checks": key})
 
     def add_fault(self, experiment: str, run_id: str | None, fault: Fault) -> None:
         """Record a plugin's misstep."""

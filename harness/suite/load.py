@@ -22,6 +22,7 @@ from harness.values import (
     Ref,
     Suite,
     SuiteBenchmark,
+    SuiteCheck,
     SuiteStage,
     SuiteTask,
     SuiteTraining,
@@ -186,6 +187,7 @@ def _keys_at(where: tuple[str | int, ...]) -> list[str]:
         ("tasks",): schema.Task,
         ("tasks", "generation"): schema.Generation,
         ("benchmarks",): schema.Benchmark,
+        ("checks",): schema.Check,
         ("gates",): schema.Gate,
         ("trainer", "general_data"): schema.GeneralData,
         ("trainer", "launch"): schema.Launch,
@@ -211,6 +213,7 @@ def _suite(parsed: schema.SuiteFile, path: Path, text: str, content: Mapping[str
         tasks=tuple(_task(task, parsed, folder) for task in parsed.tasks),
         benchmarks=tuple(_benchmark(each) for each in parsed.benchmarks),
         gates=rules,
+        checks=tuple(SuiteCheck(_ref(each), each.severity) for each in parsed.checks),
         batch_size=parsed.batch_size,
         lines=lines,
     )

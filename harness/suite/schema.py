@@ -25,6 +25,11 @@ def _plugin(value: object) -> object:
     return {"name": value} if isinstance(value, str) else value
 
 
+def _off(value: object) -> object:
+    """What YAML makes of a bare ``off``."""
+    return "off" if value is False else value
+
+
 def _percent(value: object) -> object:
     if isinstance(value, str) and value.strip().endswith("%"):
         try:
@@ -51,6 +56,13 @@ class Benchmark(Plugin):
         return self
 
 
+class Check(Plugin):
+    """A data check with its own options, and how grave its findings are."""
+
+    severity: Annotated[Literal["error", "warning", "info", "off"] | None, BeforeValidator(_off)] = None
+
+
+CheckField = Annotated[Check, BeforeValidator(_plugin)]
 BenchmarkField = Annotated[Benchmark, BeforeValidator(_plugin)]
 PluginField = Annotated[Plugin, BeforeValidator(_plugin)]
 Probability = Annotated[float, Field(gt=0, lt=0.5)]
@@ -219,6 +231,7 @@ class SuiteFile(_Strict):
     tasks: list[Task] = []
     benchmarks: list[BenchmarkField] = []
     gates: list[Gate] = []
+    checks: list[CheckField] = []
 
     @model_validator(mode="after")
     def _measures_something(self) -> SuiteFile:
