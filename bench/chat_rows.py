@@ -53,9 +53,9 @@ def sentences() -> tuple[str, ...]:
     return tuple(json.loads(kept.read_text(encoding="utf-8")))
 
 
-def rows(count: int, seed: int = 0) -> Iterator[dict[str, Any]]:
-    """``count`` rows ``{"messages": [...]}``."""
-    pool, draw = sentences(), random.Random(seed)
+def rows(count: int, seed: int = 0, some: slice = slice(None)) -> Iterator[dict[str, Any]]:
+    """``count`` rows ``{"messages": [...]}`` of some of the sentences."""
+    pool, draw = sentences()[some], random.Random(seed)
     for _ in range(count):
         said = draw.sample(pool, draw.randint(4, 10))
         asked = draw.randint(1, 3)

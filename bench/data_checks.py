@@ -55,10 +55,12 @@ def measure(*, quick: bool) -> None:
 
 
 def write(folder: Path, count: int) -> None:
-    """Rows to train on, and rows to judge by that share nothing with them."""
-    for name, size, seed in (("train", count, 0), ("validation", HELD_OUT, 1), ("test", HELD_OUT, 2)):
+    """Rows to train on, and rows to judge by that share nothing with them, not even a sentence."""
+    own, others, rest = slice(0, 1_000), slice(1_000, 2_000), slice(2_000, None)
+    tables = (("train", count, 0, rest), ("validation", HELD_OUT, 1, own), ("test", HELD_OUT, 2, others))
+    for name, size, seed, some in tables:
         with (folder / f"{name}.jsonl").open("w", encoding="utf-8") as file:
-            file.writelines(json.dumps(row) + "\n" for row in chat_rows.rows(size, seed))
+            file.writelines(json.dumps(row) + "\n" for row in chat_rows.rows(size, seed, some))
 
 
 def run_side(folder: Path) -> None:

@@ -19,7 +19,7 @@ LEAVES = ("suite", "data", "comparison", "store", "report")
 FLOORS: dict[str, tuple[str, ...]] = {
     "values": (),
     "rows": ("values",),
-    "similarity": (),
+    "similarity": ("errors",),
     "errors": (),
     "identity": ("values", "rows"),
     "hub": (),

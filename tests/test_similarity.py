@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from harness.errors import UsageError
 from harness.similarity import Alike, folded, groups, how_alike, near_duplicates, near_matches
 
 PARAGRAPH = (
@@ -342,3 +343,9 @@ def test_many_texts_that_are_hardly_apart_take_no_quadratic_time(kind: str) -> N
 
 def test_many_copies_on_both_sides_do_not_multiply() -> None:
     assert len(near_matches([QUESTION] * 20_000, [QUESTION.lower()] * 20_000)) == 39_999
+
+
+def test_without_the_library_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "rensa", None)
+    with pytest.raises(UsageError, match="pip install rensa"):
+        near_duplicates(["one text that says something", "another text that says something"])

@@ -9,6 +9,7 @@ from hashlib import blake2b
 from heapq import nsmallest
 from operator import eq
 
+from harness.errors import UsageError
 from harness.similarity.likeness import Weights
 
 _HASHES = 128
@@ -167,7 +168,10 @@ def _sketches(texts: Iterable[tuple[int, Sequence[str]]], weights: Weights, few:
 
 
 def _signatures(sketches: Iterable[Sketch]) -> dict[int, bytes]:
-    from rensa import RMinHash
+    try:
+        from rensa import RMinHash
+    except ImportError:
+        raise UsageError("near duplicates are looked for with rensa", remedy="pip install rensa") from None
 
     signatures: dict[int, bytes] = {}
     batch: dict[int, list[str]] = {}
