@@ -145,3 +145,12 @@ def test_benchmark_items_in_the_training_data_are_found(town: Project, tmp_path:
     [unseen] = {delta["pairs"] for delta in told.json["comparison"]["unseen"] if delta["task"] == "canary"}
     [everything] = {delta["pairs"] for delta in told.json["comparison"]["deltas"] if delta["task"] == "canary"}
     assert unseen == everything - 1
+
+
+def test_a_task_that_asks_the_training_rows_decides_nothing(town: Project) -> None:
+    suite(town)
+    text = town.suite.read_text()
+    town.suite.write_text(text.replace("    data: test\n", "    data: train\n"))
+    ruling = town.run("run", "suite.yaml", "--json").json["verdict"]["rulings"][0]
+    assert ruling["outcome"] == "inconclusive"
+    assert "every item stands in the training data" in ruling["reason"]

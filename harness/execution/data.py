@@ -131,9 +131,12 @@ def _refuse_errors(tables: Sequence[CheckedTable]) -> None:
 
 
 def _seen(plan: Plan, tables: Sequence[CheckedTable]) -> Mapping[str, Mapping[str, str]]:
-    """Every spot in what is trained on that names a row of a task, or a benchmark's item."""
+    """What the spots in trained rows name of tasks and benchmarks, and the whole of a task that asks such rows."""
     seen: dict[str, dict[str, str]] = {}
     tasks = _samples_by_line(plan)
+    for name in plan.trained_on:
+        for task, samples in tasks.get(name, {}).items():
+            seen[task] = {sample: f"{name} line {line}: trained on" for line, sample in samples.items()}
     for table, finding, spot in _spots(plan, tables):
         why = f"{table.name} line {spot.line}: {finding.kind}"
         if spot.sample is not None and spot.other is not None:
