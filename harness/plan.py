@@ -132,10 +132,7 @@ class Plan:
     @property
     def trained_on(self) -> frozenset[str]:
         """The names of the data sets that the training learns from."""
-        if self.suite.training is None:
-            return frozenset()
-        general = [GENERAL] if self.suite.training.general else []
-        return frozenset([*(stage.data for stage in self.suite.training.stages), *general])
+        return self.suite.trained_on
 
     @property
     def arms_of_benchmarks(self) -> tuple[Arm, ...]:

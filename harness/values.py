@@ -573,6 +573,20 @@ class Suite:
     lines: Mapping[tuple[str | int, ...], int] = field(default_factory=dict)
     """Line of each key of the file, by its path: ``("gates", 0, "metric")``."""
 
+    @property
+    def files(self) -> Mapping[str, Path]:
+        """All files of rows by name: ``data``, and the general rows that a training mixes in."""
+        general = self.training.general if self.training else None
+        return {**self.data, **({GENERAL: general.path} if general else {})}
+
+    @property
+    def trained_on(self) -> frozenset[str]:
+        """The names of the files that the training learns from; none where nothing is trained."""
+        if self.training is None:
+            return frozenset()
+        general = [GENERAL] if self.training.general else []
+        return frozenset([*(stage.data for stage in self.training.stages), *general])
+
     def line(self, *where: str | int) -> int | None:
         """The line of a key of the file, or of the nearest thing around it."""
         for end in range(len(where), 0, -1):

@@ -14,7 +14,7 @@ from harness.errors import HarnessError, NotMeasured, UsageError
 from harness.identity import with_unique_ids
 from harness.models import hub_snapshot
 from harness.protocols import Benchmark, BenchmarkContext
-from harness.values import GENERAL, ModelRef, Ref, Sample, Suite
+from harness.values import ModelRef, Ref, Sample, Suite
 
 Role = Literal["train", "validation", "test"]
 
@@ -65,16 +65,7 @@ def named(files: Sequence[str], known: Mapping[str, Path] = _NO_FILES) -> dict[s
 
 def trained_on(suite: Suite) -> frozenset[str]:
     """The names of the data sets that a suite's training learns from; ``train`` where it has none."""
-    if suite.training is None:
-        return frozenset(["train"])
-    general = [GENERAL] if suite.training.general else []
-    return frozenset([*(stage.data for stage in suite.training.stages), *general])
-
-
-def data_of(suite: Suite) -> dict[str, Path]:
-    """Name -> file of all rows that a suite speaks of."""
-    general = suite.training.general if suite.training else None
-    return {**suite.data, **({GENERAL: general.path} if general else {})}
+    return frozenset(["train"]) if suite.training is None else suite.trained_on
 
 
 def max_length(suite: Suite, catalog: Catalog) -> int | None:

@@ -54,9 +54,7 @@ class Flags:
     @property
     def known(self) -> Mapping[str, Path]:
         """The suite's data sets by name."""
-        from harness.checking.inputs import data_of
-
-        return data_of(self.suite) if self.suite else {}
+        return self.suite.files if self.suite else {}
 
 
 @dataclass(frozen=True, slots=True)

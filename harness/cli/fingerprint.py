@@ -87,11 +87,8 @@ def _known(path: Path, count: Callable[[Prompt], int] | None, *, lock: bool) -> 
 def _data_of(path: Path) -> Mapping[str, Path]:
     """The data of a suite by the names that a plan gives it."""
     from harness.suite.load import load
-    from harness.values import GENERAL
 
-    suite = load(path)
-    general = suite.training.general if suite.training else None
-    return {**suite.data, **({GENERAL: general.path} if general else {})}
+    return load(path).files
 
 
 def _counter(context: click.Context, folder: Path) -> Callable[[Prompt], int]:

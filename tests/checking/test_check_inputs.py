@@ -15,7 +15,7 @@ from harness.checking import inputs
 from harness.errors import UsageError
 from harness.host import Host
 from harness.suite.load import load
-from harness.values import Mode, ModelRef, Origin, Ref, Sample, Suite
+from harness.values import GENERAL, Mode, ModelRef, Origin, Ref, Sample, Suite
 
 SUITE = """\
 suite: s
@@ -82,8 +82,8 @@ def test_two_files_of_one_name_are_refused() -> None:
 def test_what_a_suite_trains_on() -> None:
     assert inputs.trained_on(suite_with("")) == {"train"}
     text = "trainer: {name: lora, data: more, general_data: {path: g.jsonl}}\n"
-    assert inputs.trained_on(suite_with(text)) == {"more", inputs.GENERAL}
-    assert inputs.data_of(suite_with(text))[inputs.GENERAL] == Path("g.jsonl")
+    assert inputs.trained_on(suite_with(text)) == {"more", GENERAL}
+    assert suite_with(text).files[GENERAL] == Path("g.jsonl")
 
 
 @pytest.mark.parametrize(
