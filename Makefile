@@ -3,14 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
-TOPICS := startup data levels memory scoring generation invariance reuse record kills training metrics bertscore sandbox judging attacks demo
+TOPICS := startup data levels memory advice scoring generation invariance reuse record kills training metrics bertscore sandbox judging attacks demo
 
 .PHONY: demo test check bench clean browser
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip -c constraints.txt
-	$(BIN)/python -m pip install --quiet -c constraints.txt hatchling editables
+	$(BIN)/python -m pip install --quiet -c constraints.txt hatchling editables setuptools
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-build-isolation -e ".[train,eval,data,serving,dev]"
 	touch $(STAMP)
 

@@ -62,6 +62,7 @@ class Weights:
             else:
                 module.to(device=device)
             module.eval()
+            compute_alike(module)
         ends = _ends(module, tokenizer)
         # sampling habits that a model's folder may bring (a repetition penalty, a temperature) are not the suite's
         module.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]  # unannotated upstream
@@ -199,6 +200,18 @@ def stay(module: PreTrainedModel) -> None:
     """Let a model that was ``placed`` count as one that lies in one place, and its library say no word at each pass."""
     module.__dict__.pop("hf_device_map", None)  # else what works on the model takes it for one spread over devices
     logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
+
+
+def compute_alike(module: PreTrainedModel) -> None:
+    """Keep layers in four bits from being packed anew at their first pass without gradients.
+
+    On a processor with AVX512-BF16 bitsandbytes does so, with scales rounded to bfloat16: the numbers would be others
+    than on the next machine, and than those that an adapter on them was trained with.
+    """
+    layers: Iterable[Any] = module.modules()
+    for layer in layers:
+        if hasattr(layer, "support_avx512bf16_for_cpu"):
+            layer.support_avx512bf16_for_cpu = False
 
 
 def _ends(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:

@@ -64,10 +64,22 @@ def open_model(options: Common, reference: ModelRef) -> Any:  # noqa: ANN401 - a
         quantization_config=quantization,
         **place,
     )
+    compute_alike(model)
     options.freeze(model)
     if not any(weight.requires_grad for weight in model.parameters()) and options.writes == "model":
         raise UsageError(f"trainer {options.name!r}: everything is frozen, so there is nothing to train")
     return model
+
+
+def compute_alike(model: Any) -> None:  # noqa: ANN401 - a model of transformers'
+    """Keep layers in four bits from computing otherwise once they were evaluated.
+
+    On a processor with AVX512-BF16 bitsandbytes then packs their weights anew, with scales rounded to bfloat16, for
+    good: what is measured would not be what is trained, nor a training that is gone on with the undisturbed one.
+    """
+    for module in model.modules():
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
 
 
 def widen(options: Common, model: Any) -> None:  # noqa: ANN401 - a model of transformers' or PEFT's
