@@ -28,12 +28,12 @@ from figures import say
 from sides import rows_to_train
 from sides.trained import Trained, Work
 
+from harness.machine import lean_heap
+
 LEAST_RATIO, LOSS_WITHIN = 1.3, 0.01
 MOST_OVERHEAD = 0.03
 WITHIN = {"cpu": 0.25, "cuda": 0.15}
 MOST_OF_LORA = 0.5
-RETURNED = {"MALLOC_MMAP_THRESHOLD_": str(1 << 20)}
-"""Makes glibc give freed blocks of a mebibyte and more back to the system."""
 DEMO_MODEL = "HuggingFaceTB/SmolLM2-135M-Instruct"
 RECIPE: dict[str, Any] = {
     "r": 8,
@@ -281,11 +281,8 @@ def measured(bench: Bench, step: Step) -> int | None:
     limit = WITHIN[bench.device]
     what = f"memory: estimate over peak, {step.called}"
     try:
-        found, _ = bench.train("estimated", work)
-        # on a CPU once more with freed blocks given back, which tells the heap's share from the training's
-        again = (
-            found if on_cuda else bench.train("estimated", replace(work, output=bench.fresh("memory")), **RETURNED)[0]
-        )
+        # as `harness train` starts its own process
+        found, _ = bench.train("estimated", work, **({} if on_cuda else lean_heap()))
     except subprocess.CalledProcessError as error:
         say(what, None, limit, "x", None, why=f"the side ended with status {error.returncode}")
         return None
@@ -296,7 +293,6 @@ def measured(bench: Bench, step: Step) -> int | None:
         what, round(ratio, 3), 1 + limit, "x", abs(ratio - 1) <= limit,
         estimate_mb=told >> 20, peak_mb=found.peak_bytes >> 20, reserved_mb=found.reserved_bytes >> 20,
         parts_mb={name: size >> 20 for name, size in found.estimate.items() if isinstance(size, int) and size >= 2**20},
-        peak_blocks_returned_mb=again.peak_bytes >> 20, ratio_blocks_returned=round(told / again.peak_bytes, 3),
         tokens_per_row=found.estimate["length"], steps=found.steps,
         loss_tokens_per_s=round(found.loss_tokens / found.seconds, 1),
     )  # fmt: skip

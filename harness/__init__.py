@@ -1,10 +1,13 @@
 """The face of the harness: what a plugin imports. Nothing heavy stands behind it."""
 
+from harness.advice.training.methods import MethodMeans, method_for
+from harness.advice.training.sizes import advised_epochs, advised_rank, advised_rate
 from harness.authoring import MeanOfScores, OverSums, PerSample, why_unscored
 from harness.errors import HarnessError, ModelFailed, NotMeasured, TrainingFailed, UsageError, did_you_mean
 from harness.hookspecs import hookimpl
 from harness.hub import cache_folder, hub_answers
 from harness.identity import digest, file_sha256, row_digest, sample_id, with_unique_ids
+from harness.machine import MAPPED_FROM, free_memory, kept_by_heap, own_memory, own_peak_memory
 from harness.models import hub_snapshot, make_once
 from harness.protocols import (
     Backend,
@@ -55,6 +58,7 @@ from harness.wheels import Wheel, fetch_wheel
 __version__ = "0.1.0"
 
 __all__ = [
+    "MAPPED_FROM",
     "Alike",
     "Backend",
     "Benchmark",
@@ -80,6 +84,7 @@ __all__ = [
     "MaskedToken",
     "MeanOfScores",
     "Message",
+    "MethodMeans",
     "Metric",
     "Mode",
     "Model",
@@ -112,20 +117,28 @@ __all__ = [
     "UsageError",
     "Wheel",
     "__version__",
+    "advised_epochs",
+    "advised_rank",
+    "advised_rate",
     "cache_folder",
     "did_you_mean",
     "digest",
     "fetch_wheel",
     "file_sha256",
     "folded",
+    "free_memory",
     "groups",
     "hookimpl",
     "how_alike",
     "hub_answers",
     "hub_snapshot",
+    "kept_by_heap",
     "make_once",
+    "method_for",
     "near_duplicates",
     "near_matches",
+    "own_memory",
+    "own_peak_memory",
     "row_digest",
     "sample_id",
     "why_unscored",

@@ -43,6 +43,8 @@ def hub_snapshot(name: str, files: Sequence[str], *, revision: str | None = None
     asked for. Raises ``UsageError`` for a name or revision that the hub does not know, and ``ModelFailed`` for a model
     whose terms were not accepted.
     """
+    if offline and not _is_cached(name):
+        return None
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import (
         GatedRepoError,
@@ -65,3 +67,10 @@ def hub_snapshot(name: str, files: Sequence[str], *, revision: str | None = None
         ) from error
     except not_there:
         return None  # or the network broke off: the caller knows further ways
+
+
+def _is_cached(name: str) -> bool:
+    """Whether the hub's cache has the model at all; its library takes a while to import, its settings do not."""
+    from huggingface_hub import constants
+
+    return (Path(constants.HF_HUB_CACHE) / f"models--{name.replace('/', '--')}").is_dir()

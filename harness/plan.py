@@ -31,6 +31,7 @@ from harness.values import (
     Kind,
     Message,
     Origin,
+    PromptedBaseline,
     Prompting,
     Ref,
     Sample,
@@ -162,6 +163,12 @@ def make(suite: Suite, catalog: Catalog, *, limit: int | None = None) -> Plan:
     """
     maker = _Maker(suite, catalog, limit)
     return maker.plan()
+
+
+def prompting(asked: PromptedBaseline, rows: Sequence[Row], seed: int) -> Prompting:
+    """What a suite asks for with its examples drawn from ``rows``: once by the seed, the same for every question."""
+    shots = random.Random(seed).sample(list(rows), asked.few_shot)  # noqa: S311 - repeatable, not secret
+    return Prompting(asked.system, tuple(_without_system(row.messages) for row in shots), asked.chain_of_thought)
 
 
 class _Maker:
@@ -409,15 +416,16 @@ class _Maker:
         return tuple(arms)
 
     def _prompting(self, train: Sequence[Row]) -> Prompting:
-        """The suite's system text, and examples drawn once with the suite's seed, the same for every question."""
         asked = self.suite.prompted
         assert asked is not None
         if asked.few_shot > len(train):
             raise self._error(
                 f"few_shot {asked.few_shot} is more than train's {len(train)} rows", "prompted", "few_shot"
             )
-        shots = random.Random(self.suite.seed).sample(list(train), asked.few_shot)  # noqa: S311 - repeatable, not secret
-        return Prompting(asked.system, tuple(_without_system(row.messages) for row in shots))
+        if asked.chain_of_thought and all(task.mode != "generate" for task in self.suite.tasks):
+            problem = "chain_of_thought asks for thoughts before an answer, and no task has mode generate"
+            raise self._error(problem, "prompted", "chain_of_thought", remedy="leave it out")
+        return prompting(asked, train, self.suite.seed)
 
     def _refuse_leakage(self) -> None:
         """One row in two splits is an error, unless the suite calls it less: then the gates do without such items."""

@@ -221,6 +221,18 @@ class BackendWithTokenizer(Backend, Protocol):
 
 
 @runtime_checkable
+class BackendWithDescription(Backend, Protocol):
+    """A backend that can tell of a model without its weights."""
+
+    def description(self, model: ModelRef) -> Path:
+        """A local folder with the model's ``config.json`` and tokenizer; weights are not fetched for it.
+
+        Raises ``ModelFailed`` with the remedies when it cannot be had.
+        """
+        ...
+
+
+@runtime_checkable
 class Trainer(Protocol):
     """Trains; runs in a process of its own."""
 

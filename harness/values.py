@@ -119,6 +119,7 @@ class Prompting:
     system: str | None = None
     few_shot: tuple[tuple[Message, ...], ...] = ()
     """Whole example conversations, each ending with the assistant's answer."""
+    chain_of_thought: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,8 @@ class Generation:
     """Natural logarithm of the probability of ``text`` after the prompt; not in ``generate``."""
     is_greedy: bool | None = None
     """Whether ``text`` is what greedy decoding would have said; not in ``generate``."""
+    reasoning: str | None = None
+    """What was written before the answer by a model that was asked to think first; its tokens and seconds count."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -548,6 +551,48 @@ class PromptedBaseline:
     system: str | None = None
     few_shot: int = 0
     """How many examples of the train split stand before the question."""
+    chain_of_thought: bool = False
+    """Whether the model is asked to think first; what it thinks is kept, and only its answer is scored."""
+
+
+Lack = Literal["knowledge", "format", "style", "behaviour", "vocabulary", "reasoning"]
+"""What a base model's answers want for."""
+
+Complexity = Literal["simple", "default", "complex"]
+"""Of a job: a format or a label; most jobs; reasoning, code, or a new domain."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SuiteAdvice:
+    """What the team says for ``harness advise``; ``None`` is what nobody has said."""
+
+    threshold: float = 0.90
+    """What the best prompt must reach for tuning to be needless."""
+    prompts: tuple[str, ...] = ()
+    """More system texts to try, besides that of ``prompted``."""
+    compliance: float | None = None
+    lacks: tuple[Lack, ...] | None = None
+    knowledge_changes: bool | None = None
+    knowledge_tokens: int | None = None
+    requests_per_day: float | None = None
+    latency: float | None = None
+    max_latency: float | None = None
+    is_too_dear: bool | None = None
+    larger_model: bool | None = None
+    complexity: Complexity | None = None
+    prompt_tokens: float | None = None
+    """Of a request with the prompt that does the job untuned, where the suite's own is not what is served."""
+    short_prompt_tokens: float | None = None
+    """Of a request to a tuned model."""
+    answer_tokens: float | None = None
+    api: str | None = None
+    """The model behind an API that does the job now, or would; by its name in the list of prices."""
+    gpu: str | None = None
+    """What would train and serve; by its name in the list of prices."""
+    months: int = 12
+    """Over which a training is written off."""
+    prices: Path | None = None
+    """A list of prices of the team's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -570,6 +615,7 @@ class Suite:
     batch_size: int = 16
     checks: tuple[SuiteCheck, ...] = ()
     """Data checks that are not to be done as they come."""
+    advice: SuiteAdvice = field(default_factory=SuiteAdvice)
     lines: Mapping[tuple[str | int, ...], int] = field(default_factory=dict)
     """Line of each key of the file, by its path: ``("gates", 0, "metric")``."""
 
@@ -683,6 +729,8 @@ class Environment:
     device: str
     packages: Mapping[str, str]
     git_revision: str | None
+    gpu: str = ""
+    """The GPU as its driver names it, where the model is on one."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,8 +14,8 @@ ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "harness").rglob("*.py"))
 PLUGINS = sorted((ROOT / "plugins").rglob("*.py"))
 
-GROUND = ("values", "rows", "errors", "identity", "similarity", "hub", "models", "wheels")
-LEAVES = ("suite", "data", "comparison", "store", "report")
+GROUND = ("values", "rows", "errors", "identity", "similarity", "hub", "models", "wheels", "machine")
+LEAVES = ("data", "comparison", "store", "advice")
 FLOORS: dict[str, tuple[str, ...]] = {
     "values": (),
     "rows": ("values",),
@@ -25,12 +25,15 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "hub": (),
     "models": ("errors",),
     "wheels": ("errors",),
+    "machine": (),
+    "suite": (*GROUND, "advice"),
+    "report": (*GROUND, "advice"),
     **{leaf: (*GROUND, leaf) for leaf in LEAVES},
     "review": (*GROUND, "data", "store", "report", "review"),
     "protocols": GROUND,
     "hookspecs": (*GROUND, "protocols"),
     "authoring": (*GROUND, "protocols"),
-    "__init__": (*GROUND, "protocols", "hookspecs", "authoring"),
+    "__init__": (*GROUND, "protocols", "hookspecs", "authoring", "advice"),
     "host": (*GROUND, "hookspecs"),
     "catalog": (*GROUND, "protocols", "host"),
     "rules": (*GROUND, "protocols", "catalog"),
@@ -55,9 +58,14 @@ FLOORS: dict[str, tuple[str, ...]] = {
     "quantised": (
         *GROUND, "protocols", "catalog", "plan", "execution", "experiment", "judgement", "store",
     ),
+    "survey": (
+        *GROUND, "__init__", "protocols", "host", "catalog", "plan", "execution", "experiment", "foresight", "advice",
+        "suite", "data", "store",
+    ),
     "cli": (
         *GROUND, "__init__", "protocols", "host", "catalog", "plan", "execution", "experiment", "judgement",
-        "opinions", "foresight", "control", "quantised", "labels", "checking", "growth", "data", "suite", "comparison",
+        "opinions", "foresight", "survey", "advice", "control",
+        "quantised", "labels", "checking", "growth", "data", "suite", "comparison",
         "store", "report", "review", "cli",
     ),
     "testing": (*GROUND, "__init__", "protocols", "hookspecs", "authoring", "host", "catalog", "testing"),
@@ -79,6 +87,7 @@ DOORS: dict[str, tuple[str, ...]] = {
     "ijson": ("data",),
     "rensa": ("similarity",),
     "rapidfuzz": ("similarity",),
+    "psutil": ("machine",),
     "torch": ("testing",),
     "transformers": ("testing",),
     "peft": ("testing",),

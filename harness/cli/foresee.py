@@ -11,6 +11,8 @@ from harness.cli import options
 from harness.cli.exits import Exit
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from harness.foresight import Foresight
     from harness.report.power import GateRow, ReleaseRow
 
@@ -33,7 +35,6 @@ def power(context: click.Context, /, suite: Path, output: Path, as_json: bool, *
 
     from harness.foresight import foresee
     from harness.report import export
-    from harness.report.power import power_screen
     from harness.store.database import RECORD
     from harness.store.reader import Reader
 
@@ -43,14 +44,24 @@ def power(context: click.Context, /, suite: Path, output: Path, as_json: bool, *
     with Reader(record) if record.is_file() else nullcontext() as reader:
         seen = foresee(plan, reader)
     if as_json:
-        click.echo(export.json_text(_facts(seen)))
+        click.echo(export.json_text(facts(seen)))
     else:
-        Console().print(
-            power_screen(
-                plan.suite.name, _rows(seen), _release(seen), rates=seen.rates, source=seen.source, notes=seen.notes
-            )
-        )
+        Console().print(screen(plan.suite.name, seen))
     return Exit.DONE
+
+
+def screen(name: str, seen: Foresight) -> RenderableType:
+    """What a person is shown of a foresight."""
+    from harness.report.power import power_screen
+
+    return power_screen(name, _rows(seen), _release(seen), rates=seen.rates, source=seen.source, notes=seen.notes)
+
+
+def lines(seen: Foresight, command: str) -> RenderableType:
+    """The same in short, for the screen of another command; ``command`` says the rest."""
+    from harness.report.power import power_lines
+
+    return power_lines(_rows(seen), seen.source, command)
 
 
 def _rows(seen: Foresight) -> list[GateRow]:
@@ -66,6 +77,7 @@ def _rows(seen: Foresight) -> list[GateRow]:
             each.needed_alone,
             each.needed_together,
             seconds,
+            each.shows,
         )
         for each, reason, seconds in zip(seen.prospects, seen.reasons, seen.seconds, strict=True)
     ]
@@ -77,9 +89,9 @@ def _release(seen: Foresight) -> ReleaseRow:
     return ReleaseRow(seen.critical, seen.chance, seen.power_together, seen.seconds_as_planned, seen.seconds_together)
 
 
-def _facts(seen: Foresight) -> dict[str, object]:
+def facts(seen: Foresight) -> dict[str, object]:
     """What the screen shows and the figures that its sentences are made of."""
-    figures = [{"fewest": each.fewest, "flips": each.flips, "shows": each.shows} for each in seen.prospects]
+    figures = [{"fewest": each.fewest, "flips": each.flips} for each in seen.prospects]
     gates = [{**row._asdict(), **more} for row, more in zip(_rows(seen), figures, strict=True)]
     return {
         "experiment": seen.experiment,

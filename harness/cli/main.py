@@ -6,7 +6,7 @@ import sys
 
 import click
 
-from harness.cli import cache, control, data, foresee, judge, look, measure, merge, review, show, verdicts
+from harness.cli import advise, cache, control, data, foresee, judge, look, measure, merge, review, show, verdicts
 from harness.cli.exits import Exit
 from harness.errors import HarnessError, UsageError
 
@@ -39,7 +39,7 @@ def cli(context: click.Context, without: tuple[str, ...]) -> None:
 
 
 for command in (
-    measure.demo, look.check, data.data, foresee.power, measure.run, measure.train, measure.evaluate,
+    measure.demo, look.check, advise.advise, data.data, foresee.power, measure.run, measure.train, measure.evaluate,
     verdicts.compare, verdicts.gate, judge.judge, review.review, merge.merge, control.aa, look.runs, show.show,
     cache.cache, look.plugins,
 ):  # fmt: skip

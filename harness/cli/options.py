@@ -49,7 +49,7 @@ svg = flag(
     "--svg",
     type=click.Path(path_type=Path, dir_okay=False, writable=True),
     callback=_in_a_folder,
-    help="Save the verdict screen as a picture too.",
+    help="Save the screen as a picture too.",
 )
 limit = flag("--limit", type=click.IntRange(min=1), help="At most this many items of each task and benchmark.")
 num_fewshot = flag("--num-fewshot", type=click.IntRange(min=0), help="Examples before each benchmark question.")
@@ -137,3 +137,11 @@ def _with_shots(suite: Suite, index: int, catalog: Catalog, shots: int) -> Ref:
         raise error.at(suite.path, suite.line("benchmarks", index)) from None
     has_shots = any(each.name == "num_fewshot" for each in dataclasses.fields(plugin_class))
     return replace(ref, options={**ref.options, "num_fewshot": shots}) if has_shots else ref
+
+
+def write_picture(path: Path, picture: str) -> None:
+    """Save a picture; ``UsageError`` where that cannot be."""
+    try:
+        path.write_text(picture, encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"cannot be written: {error.strerror}", path=path) from None

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from harness.cli import options
 from harness.cli.exits import OF_VERDICT, Exit
-from harness.errors import UsageError
 
 if TYPE_CHECKING:
     from harness.report.training import Trained
@@ -44,7 +44,7 @@ class Telling:
         _add_to_the_job_summary(comparison, verdict)
         if self.svg:
             picture = verdict_svg(comparison, verdict, record=record, next_commands=next_commands, trained=trained)
-            _write(self.svg, picture)
+            options.write_picture(self.svg, picture)
         return OF_VERDICT[verdict.outcome]
 
     def _record(self) -> Path:
@@ -79,10 +79,3 @@ def _add_to_the_job_summary(comparison: Comparison, verdict: Verdict) -> None:
                 file.write(verdict_markdown(comparison, verdict))
         except OSError as error:
             click.echo(f"harness: {summary}: the job's summary cannot be written: {error.strerror}", err=True)
-
-
-def _write(path: Path, text: str) -> None:
-    try:
-        path.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot be written: {error.strerror}", path=path) from None

@@ -92,7 +92,7 @@ class Arms:
         if earlier and arm.adapter and earlier.adapter_sha256 != folder_digest(arm.adapter):
             raise ModelFailed(f"{arm.adapter}: the adapter changed since {run.id} began; restore it, or use --output")
         if run.status != "finished":
-            run = replace(run, status="running", model=facts, environment=replace(run.environment, device=facts.device))
+            run = replace(run, status="running", model=facts, environment=environment.on(run.environment, facts.device))
             self.writer.start_run(run)
             self.writer.update_run(run)
             self.host.watch("harness_run_started", {"run": run}, self._record_fault)

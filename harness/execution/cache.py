@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.catalog import Planned
-from harness.execution.prompting import assemble
+from harness.execution.prompting import FORM, assemble, thinks
 from harness.identity import digest, file_sha256
 from harness.protocols import Model
 from harness.store.reader import Reader
@@ -56,7 +56,9 @@ class Cache:
 
     def conditions(self, task: Task) -> bytes:
         """Digest of all that this task's answers depend on but the requests: what computes, and the settings."""
-        return bytes.fromhex(digest([self.computes, task.mode, _acting(task.mode, task.generation)]))[:_LENGTH]
+        # Of thoughts the answer alone is kept apart: how it is found is a part of what it depends on.
+        form = [FORM] if thinks(self.prompting, task.mode) else []
+        return bytes.fromhex(digest([self.computes, task.mode, _acting(task.mode, task.generation), *form]))[:_LENGTH]
 
     def requests(self, task: Task, samples: Sequence[Sample]) -> dict[str, tuple[bytes, ...]]:
         """Sample -> the digests of what it asks: one for each attempt, or in ``choose`` one for each choice."""
@@ -79,7 +81,7 @@ class Cache:
         }
 
     def _requests(self, hasher: _Hash, task: Task, sample: Sample) -> Iterator[bytes]:
-        prompt = assemble(self.prompting, sample.prompt)
+        prompt = assemble(self.prompting, sample.prompt, task.mode)
         # Raw text gets the tokenizer's own first token, a template brings it along: one text, two lists of tokens.
         _add(hasher, "raw" if isinstance(prompt, str) else "messages")
         _add(hasher, self.model.rendered(prompt))

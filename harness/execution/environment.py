@@ -6,8 +6,10 @@ import importlib.metadata
 import os
 import platform
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
+from harness.machine import gpus
 from harness.values import Environment
 
 RECORDED = (
@@ -22,12 +24,20 @@ def describe(folder: Path) -> Environment:
     return Environment(
         python=platform.python_version(),
         platform=platform.platform(),
-        processor=_processor(),
-        cores=len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1,
+        processor=processor(),
+        cores=cores(),
         device="",
         packages={name: version for name in RECORDED if (version := _version(name))},
         git_revision=_revision(folder),
     )
+
+
+def on(found: Environment, device: str) -> Environment:
+    """The environment of a model that was opened on a device: with the GPU's name, where it is one."""
+    kind, _, number = device.partition(":")
+    there = gpus() if kind == "cuda" else ()
+    place = int(number or 0)
+    return replace(found, device=device, gpu=there[place].name if place < len(there) else "")
 
 
 def _version(distribution: str) -> str | None:
@@ -37,7 +47,13 @@ def _version(distribution: str) -> str | None:
         return None
 
 
-def _processor() -> str:
+def cores() -> int:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def processor() -> str:
+    """The processor as its maker calls it."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
     except OSError:

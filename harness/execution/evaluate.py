@@ -15,14 +15,14 @@ from dataclasses import dataclass, field
 from harness.catalog import Planned
 from harness.comparison import compare, whole
 from harness.execution.cache import Answered, Cache
-from harness.execution.prompting import assemble
+from harness.execution.prompting import answered, assemble, thinks, with_thoughts
 from harness.execution.score import score
 from harness.host import Host
 from harness.plan import PlannedTask
 from harness.protocols import MetricOverSums, Model, Observer, ScoringContext
 from harness.store.reader import Reader
 from harness.store.writer import Writer
-from harness.values import Arm, Estimate, Fault, Generation, Item, Provenance, Run, Sample, Score
+from harness.values import Arm, Estimate, Fault, Generation, Item, Prompt, Provenance, Run, Sample, Score
 
 BATCHES_A_CHUNK = 4
 """A crash costs at most these; more lets the backend sort by length and share prompt heads over more items."""
@@ -108,13 +108,19 @@ class Evaluation:
     def _generate(self, planned: PlannedTask, chunk: Sequence[Sample]) -> list[tuple[Generation, ...]]:
         repeats = planned.task.generation.repeats
         asked = [sample for sample in chunk for _ in range(repeats)]
-        prompts = [assemble(self.arm.prompting, sample.prompt) for sample in asked]
+        prompts = [self._prompt(planned, sample) for sample in asked]
         ids = [sample.id for sample in asked]
-        answers = self.model.generate(prompts, planned.task.generation, sample_ids=ids)
+        settings = planned.task.generation
+        if thinks(self.arm.prompting, planned.task.mode):
+            roomy = with_thoughts(settings, self.model.facts.window)
+            written = self.model.generate(prompts, roomy, sample_ids=ids)
+            answers = [answered(each, settings.stop) for each in written]
+        else:
+            answers = list(self.model.generate(prompts, settings, sample_ids=ids))
         return [tuple(answers[first : first + repeats]) for first in range(0, len(answers), repeats)]
 
     def _choose(self, planned: PlannedTask, chunk: Sequence[Sample]) -> list[tuple[Generation, ...]]:
-        asked = [(assemble(self.arm.prompting, sample.prompt), choice) for sample in chunk for choice in sample.choices]
+        asked = [(self._prompt(planned, sample), choice) for sample in chunk for choice in sample.choices]
         began = time.perf_counter()
         weights = iter(self.model.log_likelihoods(asked, batch_size=planned.task.generation.batch_size))
         seconds = (time.perf_counter() - began) / len(asked)
@@ -138,7 +144,7 @@ class Evaluation:
             weights = self.model.rolling_log_likelihoods(texts, batch_size=batch_size)
         else:
             texts = [sample.targets[0] for sample in chunk]
-            contexts = [assemble(self.arm.prompting, sample.prompt) for sample in chunk]
+            contexts = [self._prompt(planned, sample) for sample in chunk]
             weights = self.model.log_likelihoods(list(zip(contexts, texts, strict=True)), batch_size=batch_size)
         seconds = (time.perf_counter() - began) / len(chunk)
         return [
@@ -150,6 +156,9 @@ class Evaluation:
             )
             for sample, text, weight in zip(chunk, texts, weights, strict=True)
         ]  # fmt: skip
+
+    def _prompt(self, planned: PlannedTask, sample: Sample) -> Prompt:
+        return assemble(self.arm.prompting, sample.prompt, planned.task.mode)
 
     def _estimate(self, planned: PlannedTask, metric: Planned) -> Estimate:
         scores = self.reader.scores(self.run.id, planned.name, metric.label)

@@ -112,18 +112,11 @@ class Stages:
         return checkpoint
 
     def _job(self, number: int, stage: PlannedStage, base: ModelRef) -> TrainJob:
-        folder = self._folder(number)
-        folder.mkdir(parents=True, exist_ok=True)
-        train_file, validation_file = folder / "train.jsonl", folder / "validation.jsonl"
-        formats.write(stage.train, train_file)
-        formats.write(stage.validation, validation_file)
-        return TrainJob(
+        return job_of(
+            stage,
+            self._folder(number),
             experiment=self.experiment,
             model=self.local if base == self.model else base,
-            trainer=stage.trainer.ref,
-            train=train_file,
-            validation=validation_file if stage.validation else None,
-            output=folder / "checkpoint",
             seed=self.seed,
             keep=shares(self.training.settings.evaluate_every) if number == len(self.training.stages) - 1 else (),
         )
@@ -142,6 +135,26 @@ class Stages:
         if len(self.training.stages) == 1:
             return self.folder
         return self.folder / f"{number + 1}-{self.training.stages[number].trainer.label.rsplit('/', 1)[-1]}"
+
+
+def job_of(
+    stage: PlannedStage, folder: Path, *, experiment: str, model: ModelRef, seed: int, keep: tuple[float, ...] = ()
+) -> TrainJob:
+    """What the stage's trainer is given, its rows written into ``folder``; the checkpoint is to lie there too."""
+    folder.mkdir(parents=True, exist_ok=True)
+    train_file, validation_file = folder / "train.jsonl", folder / "validation.jsonl"
+    formats.write(stage.train, train_file)
+    formats.write(stage.validation, validation_file)
+    return TrainJob(
+        experiment=experiment,
+        model=model,
+        trainer=stage.trainer.ref,
+        train=train_file,
+        validation=validation_file if stage.validation else None,
+        output=folder / "checkpoint",
+        seed=seed,
+        keep=keep,
+    )
 
 
 def shares(every: float | None) -> tuple[float, ...]:

@@ -15,6 +15,7 @@ from typing import IO, Any
 
 from harness.errors import OutOfMemory, TrainingFailed, UsageError
 from harness.execution import wire
+from harness.machine import lean_heap
 from harness.values import Checkpoint, Launch, Progress, TrainJob
 
 
@@ -32,8 +33,10 @@ def train(
     job_file = job.output / "job.json"
     job_file.write_text(wire.job_text(job), encoding="utf-8")
     checkpoint: Checkpoint | None = None
-    processes = _processes(job.model.device, launch)
+    processes = processes_of(job.model.device, launch)
     sees = _one_gpu(job.model.device) if processes == 1 else {}
+    if _is_on_cpu(job.model.device):
+        sees |= lean_heap()
     told: str | None = None
     with _child(_command(job_file, processes, launch), log, sees) as (process, lines):
         for line in lines:
@@ -87,7 +90,7 @@ def _child(
             process.stdout.close()
 
 
-def _processes(device: str, launch: Launch | None) -> int | None:
+def processes_of(device: str, launch: Launch | None) -> int | None:
     """How many train together; ``None`` where only the launcher's own file says it."""
     if launch:
         return launch.num_processes
@@ -120,11 +123,20 @@ def _one_gpu(device: str) -> dict[str, str]:
     return {"CUDA_VISIBLE_DEVICES": names[place]} if place < len(names) else {}
 
 
+def _is_on_cpu(device: str) -> bool:
+    return device == "cpu" or (device == "auto" and not _visible_gpus())
+
+
 def _gpus() -> int:
-    """How many NVIDIA GPUs a training would find, at least 1; asked without loading what drives them."""
+    """How many NVIDIA GPUs a training would find, at least 1."""
+    return max(1, _visible_gpus())
+
+
+def _visible_gpus() -> int:
+    """How many NVIDIA GPUs there are for us; asked without loading what drives them."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
     there = len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
-    return max(1, there if visible is None else min(there, len([each for each in visible.split(",") if each.strip()])))
+    return there if visible is None else min(there, len([each for each in visible.split(",") if each.strip()]))
 
 
 def _message(line: str) -> tuple[str, Any]:

@@ -9,6 +9,7 @@ from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderR
 from rich.measure import Measurement
 from rich.padding import Padding
 from rich.rule import Rule
+from rich.segment import Segment
 from rich.table import Table
 from rich.terminal_theme import TerminalTheme
 from rich.text import Text
@@ -42,6 +43,37 @@ class Fitting:
         widths = (Measurement.get(console, freely, form).maximum for form in self.forms)
         fitting = (form for form, width in zip(self.forms, widths, strict=True) if width <= options.max_width)
         yield next(fitting, self.forms[-1])
+
+
+class Wide:
+    """A form for a screen of at least so many columns, and one for narrower ones: where texts fold in both."""
+
+    def __init__(self, columns: int, wide: RenderableType, narrow: RenderableType) -> None:
+        self.columns, self.wide, self.narrow = columns, wide, narrow
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self.wide if options.max_width >= self.columns else self.narrow
+
+
+class Hung:
+    """Something that hangs on a line: ``first`` stands before its first row, and ``rest`` before the others."""
+
+    def __init__(self, first: Text, rest: Text, content: RenderableType) -> None:
+        self.first, self.rest, self.content = first, rest, content
+
+    def __rich_measure__(self, console: Console, options: ConsoleOptions) -> Measurement:
+        room = options.update(max_width=max(1, options.max_width - self.first.cell_len))
+        inner = Measurement.get(console, room, self.content)
+        return Measurement(inner.minimum + self.first.cell_len, inner.maximum + self.first.cell_len)
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        room = max(1, options.max_width - self.first.cell_len)
+        sign, rest = Text.assemble(self.first), Text.assemble(self.rest)  # a text of spans is drawn without padding
+        for row in console.render_lines(self.content, options.update(width=room), pad=False):
+            yield from sign.render(console)
+            yield from row
+            yield Segment.line()
+            sign = rest
 
 
 def section(title: str, hint: str = "") -> RenderableType:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from harness.advice.money.cost import cents
 from harness.values import Delta, Estimate
 
 MISSING = "\N{EN DASH}"
@@ -107,6 +108,43 @@ def duration(seconds: float) -> str:
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"
+
+
+def roughly(seconds: float) -> str:
+    """``41 s``, ``87 min``, ``2 h 10 min``, ``3.5 days``: an estimate, with no more figures than it deserves."""
+    if seconds < 90:
+        return f"{max(0.0, seconds):.2g} s" if seconds < 10 else f"{seconds:.0f} s"
+    if seconds < 120 * 60:
+        return f"{seconds / 60:.0f} min" if seconds >= 600 else f"{seconds / 60:.1f} min"
+    if seconds < 36 * 3600:
+        tens = round(seconds / 600)
+        return f"{tens // 6} h {tens % 6 * 10} min" if tens % 6 else f"{tens // 6} h"
+    return f"{seconds / 86400:.1f} days"
+
+
+def gigabytes(count: int) -> str:
+    """``0.54``, ``17.3``, ``112``: bytes in GB without the unit, for tables; a trace of something is never nothing."""
+    value = count / 1e9
+    if 0 < value < 0.005:
+        return "< 0.01"
+    return f"{value:.2f}" if value < 9.995 else f"{value:,.1f}" if value < 99.95 else f"{value:,.0f}"
+
+
+def rate(tokens: float) -> str:
+    """``1,240 tokens/s``, or ``0.52 tokens/s`` where it goes slowly."""
+    return f"{tokens:,.0f} tokens/s" if tokens >= 10 else f"{tokens:.2g} tokens/s"
+
+
+def money(amount: float, currency: str) -> str:
+    """``$1,234.56``, ``12.30 EUR``; less than a cent with three figures, as ``$0.000123``."""
+    size = abs(amount)
+    if 0 < size < 0.01:
+        decimals = 2 - math.floor(math.log10(size))
+        figures = f"{size:.{decimals}f}".rstrip("0")
+    else:
+        figures = f"{cents(size):,.2f}"
+    words = f"${figures}" if currency.upper() in {"USD", "$"} else f"{figures} {currency}"
+    return f"-{words}" if amount < 0 and figures.strip("0.,") else words
 
 
 def _bracketed(text: str) -> str:

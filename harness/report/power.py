@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -39,6 +40,8 @@ class GateRow(NamedTuple):
     """Items with which all critical gates pass together."""
     seconds: float | None
     """One item asked of all arms."""
+    shows: Sequence[float | None] = ()
+    """What its items can show at each flip rate that is reckoned with, in the rule's unit."""
 
 
 class ReleaseRow(NamedTuple):
@@ -72,6 +75,31 @@ def power_screen(
         Group(layout.section("The whole release"), _plans(gates), Text(""), layout.bullets(_release(release), "")),
         Group(layout.section("Know this"), layout.bullets(notes)) if notes else None,
     )
+
+
+def power_lines(gates: Sequence[GateRow], source: str, command: str) -> RenderableType:
+    """The same in a line a gate, and why where one cannot pass; ``command`` is what tells the rest."""
+    table = layout.columns(["", "gate"], ["items", "they show", "needed alone", "together"])
+    for row in gates:
+        mark, style = _STANDING[row.standing]
+        figures = (_count(row.items), _shows(row), _count(row.alone), _count(row.together))
+        table.add_row(Text(mark, style=style), _short(row.rule).append_text(_tier(row.rule)), *figures)
+    marks = [f"{_STANDING[each][0]} {each}" for each in dict.fromkeys(row.standing for row in gates)]
+    hopeless = [f"{row.rule}: {row.reason}" for row in gates if row.standing == "cannot pass"]
+    return Group(
+        table,
+        *([layout.bullets(hopeless, "red")] if hopeless else []),
+        plain("   ".join([*marks, f"flip rates: {source}"]), "dim"),
+        plain(command, "cyan").append_text(plain("  items by flip rate, and how long asking takes", "dim")),
+    )
+
+
+def _shows(row: GateRow) -> str:
+    """``+0.283 to +0.325``: the gain or score that passes, or the drop that is excluded."""
+    known = [each for each in row.shows if each is not None]
+    if not known or len(known) < len(row.shows):
+        return numbers.MISSING
+    return " to ".join(dict.fromkeys(_limit(row.rule, each) for each in known))
 
 
 def _gates(gates: Sequence[GateRow]) -> Table:
@@ -110,13 +138,24 @@ def _plans(gates: Sequence[GateRow]) -> Table:
 
 
 def _short(rule: GateRule) -> Text:
+    asked = rule.level if rule.level is not None else rule.min_gain if rule.min_gain is not None else rule.max_drop
+    limit = _limit(rule, asked or 0.0, digits=None)
+    return plain(f"{rule.task} {rule.metric}", "bold").append_text(plain(f" {limit}", "not bold"))
+
+
+def _limit(rule: GateRule, value: float, digits: int | None = 3) -> str:
+    """``≥ 0.95``, ``+0.1``, ``-0.05`` or ``-5 %``.
+
+    Rounded to ``digits`` on the careful side, so that no limit seems held that is not.
+    """
+    if digits is not None:
+        careful = math.floor if rule.at_most is not None else math.ceil
+        value = careful(round(value * 10**digits, 6)) / 10**digits
     if rule.level is not None:
-        limit = f" {'≥' if rule.at_most is None else '≤'} {rule.level:g}"
-    elif rule.min_gain is not None:
-        limit = f" +{rule.min_gain:g}"
-    else:
-        limit = f" -{100 * (rule.max_drop or 0.0):.3g} %" if rule.relative else f" -{rule.max_drop:g}"
-    return plain(f"{rule.task} {rule.metric}", "bold").append_text(plain(limit, "not bold"))
+        return f"{'≥' if rule.at_most is None else '≤'} {value:g}"
+    if rule.min_gain is not None:
+        return f"+{value:g}"
+    return f"-{100 * value:.3g} %" if rule.relative else f"-{value:g}"
 
 
 def _release(release: ReleaseRow) -> list[str]:

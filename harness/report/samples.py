@@ -80,8 +80,17 @@ def _answers(item: Item) -> Text:
 
 
 def _answer(generation: Generation) -> Text:
+    """The answer, below what the model thought before it gave it."""
+    if generation.reasoning is None:
+        return _said(generation)
+    thoughts = plain(f"thinking: {head(generation.reasoning, _ANSWER)}", "dim", lines=True)
+    return Text("\n").join([thoughts, _said(generation)])
+
+
+def _said(generation: Generation) -> Text:
     if not generation.text:
-        return Text("(empty)", style="dim")
+        was_thinking = generation.reasoning is not None and generation.finish_reason == "length"
+        return Text("(no answer: cut at the length limit)" if was_thinking else "(empty)", style="dim")
     text = plain(head(generation.text, _ANSWER), lines=True)
     return text.append(" (cut at the length limit)", style="dim") if generation.finish_reason == "length" else text
 

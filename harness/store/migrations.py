@@ -348,5 +348,12 @@ JOIN samples ON samples.key = baseline_scores.sample
 JOIN task_samples ON task_samples.task = baseline_tasks.key AND task_samples.sample = baseline_scores.sample;
 """
 
-MIGRATIONS: tuple[tuple[str, str], ...] = (("first tables and views", _FIRST),)
+_REASONING = """
+ALTER TABLE generations ADD COLUMN reasoning TEXT; -- what stood before the answer, where it was asked for
+"""
+
+MIGRATIONS: tuple[tuple[str, str], ...] = (
+    ("first tables and views", _FIRST),
+    ("what a model thought before it answered", _REASONING),
+)
 """(name, SQL) of each step; step ``n`` is the ``n``-th, counted from 1."""

@@ -13,8 +13,9 @@ from typing import Any, Self
 
 from harness.errors import UsageError
 from harness.rows import CheckedTable
-from harness.store import datachecks, opinions, reuse, trainings
+from harness.store import costs, datachecks, opinions, reuse, trainings
 from harness.store.codec import json_of, text_of
+from harness.store.costs import Cost
 from harness.store.database import TIMEOUT, open_readonly, reading
 from harness.store.datachecks import Known
 from harness.store.records import calibrations_of, control_of, delta_of, fault_of, ruling_of, run_of
@@ -47,7 +48,8 @@ FROM task_samples JOIN samples ON samples.key = task_samples.sample
 WHERE task = ? {only} ORDER BY position
 """
 _GENERATIONS = """
-SELECT samples.id, attempt, text, finish_reason, prompt_tokens, output_tokens, seconds, log_likelihood, is_greedy
+SELECT samples.id, attempt, text, finish_reason, prompt_tokens, output_tokens, seconds, log_likelihood, is_greedy,
+       reasoning
 FROM task_samples JOIN samples ON samples.key = task_samples.sample
 JOIN generations ON generations.task = task_samples.task AND generations.sample = task_samples.sample
 WHERE task_samples.task = ? {only} ORDER BY position, attempt
@@ -149,6 +151,14 @@ class Reader:
         """The newest runs, newest first, with their estimates."""
         query = "SELECT * FROM runs WHERE suite = coalesce(?, suite) ORDER BY key DESC LIMIT ?"
         return [self._run(row) for row in self._rows(query, suite, limit)]
+
+    def finished(self, suite: str, suite_digest: str) -> dict[str, Run]:
+        """The newest finished run of each arm of a suite, as long as the suite was this very one."""
+        query = "SELECT * FROM runs WHERE suite = ? AND suite_digest = ? AND status = 'finished' ORDER BY key DESC"
+        newest: dict[str, Row] = {}
+        for row in self._rows(query, suite, suite_digest):
+            newest.setdefault(row["arm"], row)
+        return {arm: self._run(row) for arm, row in newest.items()}
 
     def run(self, run_id: str) -> Run:
         """The run of this id, of an unambiguous beginning of one, or of an experiment with one arm."""
@@ -279,6 +289,13 @@ class Reader:
         query = "SELECT sum(seconds) / count(DISTINCT sample) AS mean FROM generations WHERE task = ?"
         mean: float | None = next(self._rows(query, row["key"]))["mean"]
         return mean
+
+    def cost_per_answer(self, run_id: str, task: str) -> Cost | None:
+        """What one answer of a task took in the mean, ``None`` where none is recorded."""
+        if (row := self._task(run_id, task)) is None:
+            return None
+        with reading(self.path):
+            return costs.per_answer(self.db, row["key"])
 
     def done(self, run_id: str, task: str) -> set[str]:
         """The samples whose answers and scores are all stored.

@@ -26,7 +26,7 @@ WHERE tasks.conditions = ? AND tasks.key <> ? AND request IS NOT NULL ORDER BY t
 """
 _ANSWERS = """
 SELECT request, coalesce(reused_from, task), samples.id, attempt, text, finish_reason, prompt_tokens, output_tokens,
-       seconds, log_likelihood, is_greedy
+       seconds, log_likelihood, is_greedy, reasoning
 FROM generations JOIN samples ON samples.key = sample
 WHERE generations.rowid IN ({}) AND request IS NOT NULL
 """
@@ -42,7 +42,7 @@ FROM tasks JOIN runs ON runs.key = tasks.run
 WHERE tasks.key IN (SELECT DISTINCT coalesce(reused_from, task) FROM generations WHERE request IS NOT NULL)
 """
 _SIZE = """
-SELECT count(DISTINCT request), sum(length(CAST(text AS BLOB)))
+SELECT count(DISTINCT request), sum(length(CAST(text AS BLOB)) + coalesce(length(CAST(reasoning AS BLOB)), 0))
 FROM generations WHERE request IS NOT NULL AND coalesce(reused_from, task) IN (SELECT value FROM json_each(?))
 """
 _COUNT = "SELECT count(DISTINCT request) FROM generations WHERE request IS NOT NULL"

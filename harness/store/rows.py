@@ -90,12 +90,13 @@ def generation_row(task: int, generation: Generation, provenance: Provenance | N
         flag_cell(generation.is_greedy),
         provenance.request if provenance else None,
         provenance.reused_from if provenance else None,
+        optional_text_cell(generation.reasoning),
         generation.sample_id,
     )
 
 
 def generation_of(row: Sequence[Any]) -> Generation:
-    """From sample_id, attempt, text, finish_reason, tokens, seconds, log_likelihood, is_greedy."""
+    """From sample_id, attempt, text, finish_reason, tokens, seconds, log_likelihood, is_greedy, reasoning."""
     return Generation(
         sample_id=row[0],
         attempt=row[1],
@@ -106,6 +107,7 @@ def generation_of(row: Sequence[Any]) -> Generation:
         seconds=float(row[6]),
         log_likelihood=number_of(row[7]),
         is_greedy=flag_of(row[8]),
+        reasoning=optional_text_of(row[9]),
     )
 
 

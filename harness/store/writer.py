@@ -71,8 +71,8 @@ SELECT ?, ?, ?, ?, ?, ?, ?, key FROM samples WHERE id = ?
 """
 _GENERATION = """
 INSERT OR REPLACE INTO generations (task, attempt, text, finish_reason, prompt_tokens, output_tokens, seconds,
-                                    log_likelihood, is_greedy, request, reused_from, sample)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT key FROM samples WHERE id = ?))
+                                    log_likelihood, is_greedy, request, reused_from, reasoning, sample)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, (SELECT key FROM samples WHERE id = ?))
 """
 _SCORE = """
 INSERT OR REPLACE INTO scores (task, metric, value, why_missing, details, sample)

@@ -21,6 +21,7 @@ from harness.values import (
     PromptedBaseline,
     Ref,
     Suite,
+    SuiteAdvice,
     SuiteBenchmark,
     SuiteCheck,
     SuiteStage,
@@ -46,7 +47,7 @@ def load(path: Path, *, text: str | None = None) -> Suite:
     from harness.suite.schema import SuiteFile
 
     text = _text(path) if text is None else text
-    content, lines = _parse(text, path)
+    content, lines = parse(text, path)
     for index, task in enumerate(_listed(content, "tasks")):
         for place, metric in enumerate(_listed(task, "metrics")):
             _read_in(metric, path, lines.get(("tasks", index, "metrics", place)))
@@ -114,7 +115,8 @@ _Loader.yaml_implicit_resolvers = {
 }
 
 
-def _parse(text: str, path: Path) -> tuple[dict[str, Any], Lines]:
+def parse(text: str, path: Path) -> tuple[dict[str, Any], Lines]:
+    """The content of a suite file with the line of each key; ``UsageError`` for what is no YAML, or no mapping."""
     try:
         node = yaml.compose(text, Loader=_Loader)
         content = yaml.load(text, Loader=_Loader)  # noqa: S506 - a SafeLoader
@@ -184,6 +186,7 @@ def _keys_at(where: tuple[str | int, ...]) -> list[str]:
         (): schema.SuiteFile,
         ("model",): schema.Model,
         ("prompted",): schema.Prompted,
+        ("advice",): schema.Advice,
         ("tasks",): schema.Task,
         ("tasks", "generation"): schema.Generation,
         ("benchmarks",): schema.Benchmark,
@@ -204,17 +207,19 @@ def _suite(parsed: schema.SuiteFile, path: Path, text: str, content: Mapping[str
         name=parsed.suite,
         path=path,
         text=text,
-        digest=digest(content),
+        # what is said for the advice changes nothing that a run does
+        digest=digest({key: value for key, value in content.items() if key != "advice"}),
         seed=parsed.seed,
         model=_model(parsed.model, folder),
         data={name: folder / file for name, file in parsed.data.items()},
-        prompted=PromptedBaseline(prompted.system, prompted.few_shot) if prompted else None,
+        prompted=PromptedBaseline(prompted.system, prompted.few_shot, prompted.chain_of_thought) if prompted else None,
         training=_training(parsed.trainer, folder) if parsed.trainer else None,
         tasks=tuple(_task(task, parsed, folder) for task in parsed.tasks),
         benchmarks=tuple(_benchmark(each) for each in parsed.benchmarks),
         gates=rules,
         checks=tuple(SuiteCheck(_ref(each), each.severity) for each in parsed.checks),
         batch_size=parsed.batch_size,
+        advice=_advice(parsed.advice, folder),
         lines=lines,
     )
 
@@ -243,6 +248,14 @@ def _training(trainer: schema.Trainer, folder: Path) -> SuiteTraining:
 
 def _launch(launch: schema.Launch, folder: Path) -> Launch:
     return Launch(launch.num_processes, folder / launch.config_file if launch.config_file else None)
+
+
+def _advice(advice: schema.Advice, folder: Path) -> SuiteAdvice:
+    said = dict(advice)
+    said["prompts"] = tuple(advice.prompts)
+    said["lacks"] = None if advice.lacks is None else tuple(advice.lacks)
+    said["prices"] = folder / advice.prices if advice.prices else None
+    return SuiteAdvice(**said)
 
 
 def _judge(plugin: schema.Plugin, folder: Path) -> Ref:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, NonNegativeInt, PositiveInt, model_validator
 
-from harness.values import Mode, Target, Tier
+from harness.values import Complexity, Lack, Mode, Target, Tier
 
 
 class _Strict(BaseModel):
@@ -84,6 +84,31 @@ class Prompted(_Strict):
 
     system: str | None = None
     few_shot: NonNegativeInt = 0
+    chain_of_thought: bool = False
+
+
+class Advice(_Strict):
+    """What only the team knows, for ``harness advise``."""
+
+    threshold: Annotated[float, Field(gt=0)] = 0.90
+    prompts: list[Annotated[str, Field(min_length=1)]] = []
+    compliance: Annotated[float, Field(ge=0, le=1)] | None = None
+    lacks: list[Lack] | None = None
+    knowledge_changes: bool | None = None
+    knowledge_tokens: NonNegativeInt | None = None
+    requests_per_day: Annotated[float, Field(ge=0)] | None = None
+    latency: Annotated[float, Field(gt=0)] | None = None
+    max_latency: Annotated[float, Field(gt=0)] | None = None
+    is_too_dear: bool | None = None
+    larger_model: bool | None = None
+    complexity: Complexity | None = None
+    prompt_tokens: Annotated[float, Field(gt=0)] | None = None
+    short_prompt_tokens: Annotated[float, Field(gt=0)] | None = None
+    answer_tokens: Annotated[float, Field(gt=0)] | None = None
+    api: str | None = None
+    gpu: str | None = None
+    months: PositiveInt = 12
+    prices: str | None = None
 
 
 class Generation(_Strict):
@@ -232,6 +257,7 @@ class SuiteFile(_Strict):
     benchmarks: list[BenchmarkField] = []
     gates: list[Gate] = []
     checks: list[CheckField] = []
+    advice: Advice = Advice()
 
     @model_validator(mode="after")
     def _measures_something(self) -> SuiteFile:

@@ -24,7 +24,8 @@ from harness_backends.conversion import convert
 from harness_backends.folders import check_folder, check_gguf
 
 _HUB_ID = re.compile(r"[A-Za-z0-9][\w.\-]*(/[A-Za-z0-9][\w.\-]*)?")
-_WANTED = ("*.safetensors", "*.json", "*.jinja", "*.txt", "*.model", "tiktoken*")
+_SMALL = ("*.json", "*.jinja", "*.txt", "*.model", "tiktoken*")
+_WANTED = ("*.safetensors", *_SMALL)
 _REMEDIES = (
     "connect to the network, point HF_HOME at a cache that holds it, or name a model folder or a .gguf file instead"
 )
@@ -61,6 +62,31 @@ def resolve(model: ModelRef) -> Path:
     if path.suffix.lower() == ".gguf":
         return _converted(path)
     return _at_hand(model) or _fetched(model)
+
+
+def describe(model: ModelRef) -> Path:
+    """A local folder with the model's configuration and tokenizer; its weights only where that is the only way.
+
+    A model of the hub that is not here is fetched without its weights. Raises as ``resolve`` does.
+    """
+    folder = Path(model.name).expanduser()
+    if (folder / "config.json").is_file():
+        return folder
+    check_name(model)
+    if folder.exists() or model.name in wheels.KNOWN:
+        return resolve(model)
+    small = _at_hand(model) or _description(model, offline=True)
+    if small is None and hub_answers():
+        small = _description(model, offline=False)
+    if small is None:
+        raise ModelFailed(f"{model.name} is neither on this machine nor to be had from the hub; {_REMEDIES}")
+    return small
+
+
+def _description(model: ModelRef, *, offline: bool) -> Path | None:
+    """What the hub, or offline its cache, has besides the weights."""
+    folder = hub_snapshot(model.name, list(_SMALL), revision=model.revision, offline=offline)
+    return folder if folder and (folder / "config.json").is_file() else None
 
 
 def _converted(gguf: Path) -> Path:

@@ -43,6 +43,12 @@ class Transformers:
 
         return resolve(model)
 
+    def description(self, model: ModelRef) -> Path:
+        """A local folder with the model's configuration and tokenizer, fetched without the weights if need be."""
+        from harness_backends.sources import describe
+
+        return describe(model)
+
     def open(self, model: ModelRef) -> AbstractContextManager[Model]:
         """The model in memory; at the end its memory is free again, whoever still holds the model."""
         self.check(model)

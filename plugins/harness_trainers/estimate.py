@@ -32,15 +32,22 @@ class MemoryEstimate:
     method: str = ""
     batch: int = 1
     length: int = 0
+    heap: int = 0
+    """What the C library's heap holds beside all that on a CPU: freed blocks that fit no later request."""
 
     @property
     def total(self) -> int:
         """All of it."""
-        return self.training + self.overhead
+        return self.likely + self.overhead
+
+    @property
+    def likely(self) -> int:
+        """What the training adds to what is held already, as the process is seen to grow."""
+        return self.training + self.heap
 
     @property
     def training(self) -> int:
-        """What the training adds to what is held already."""
+        """What the training asks for, beside what is held already: the least that must be free."""
         return self.weights + self.gradients + self.optimizer + self.activations
 
     @property
@@ -52,7 +59,7 @@ class MemoryEstimate:
             ("gradients", self.gradients),
             ("optimizer", self.optimizer),
             ("activations", self.activations),
-            ("the rest", self.overhead),
+            ("the rest", self.overhead + self.heap),
         )
         told = ", ".join(f"{name} {gigabytes(size)}" for name, size in parts)
         return f"about {gigabytes(self.total)} GB for {self.method} with {rows} of {self.length:,} tokens ({told})"
@@ -86,13 +93,11 @@ def estimate(
     - optimizer: AdamW's two moments, in the type of the trained parameters (``torch.optim.AdamW``);
     - activations: the peak of forward and backward pass as ``rehearsal`` plays them through, gradients left out;
     - overhead: on a CPU what this process holds when it is asked, its libraries; on a GPU cuBLAS's workspace (the
-      context is there before free memory is read).
+      context is there before free memory is read);
+    - heap: on a CPU what the C library keeps of freed blocks, in a process that was started with
+      ``harness.machine.lean_heap``, as ``harness train`` starts its own; without that it may keep twice as much.
 
-    The optimizer's step needs less than the passes: it is fused, and works in place.
-
-    This is what is asked for. On a CPU glibc's heap keeps freed blocks that fit no later request, and the process grows
-    beyond it: a process that gives them back at once (``MALLOC_MMAP_THRESHOLD_=1048576``) peaks at the estimate, but
-    trains more slowly. Raises ``CannotEstimate``.
+    The optimizer's step needs less than the passes: it is fused, and works in place. Raises ``CannotEstimate``.
     """
     from harness_trainers import footprint, rehearsal  # torch lives behind this line
 
@@ -109,12 +114,13 @@ def estimate(
         raise
     except Exception as error:  # a model's own code may do anything; the training itself goes on without an estimate
         raise CannotEstimate(_first_line(error)) from error
-    return MemoryEstimate(*parts, options.name, shape.batch, shape.length)
+    return MemoryEstimate(**parts._asdict(), method=options.name, batch=shape.batch, length=shape.length)
 
 
 def check_fits(options: Common, job: TrainJob, report: Report, *, longest: int | None = None) -> None:
     """Report what the training will take of what there is; ``UsageError`` with remedies when that is too much.
 
+    Too much is what it asks for alone; where only the heap's share does not fit, it is told that it is tight.
     A model that cannot be rehearsed is reported as such and goes on, and so does one that FSDP or DeepSpeed spreads.
     """
     try:
@@ -123,8 +129,8 @@ def check_fits(options: Common, job: TrainJob, report: Report, *, longest: int |
         report(_said(f"memory: no estimate for this model ({error})"))
         return
     free = available(job)
-    tight = " (tight)" if _TIGHT * free < found.training <= free else ""
-    report(_said(f"memory: {_told(found, job)} of {gigabytes(free + _held(found, job))} GB{tight}"))
+    tight = " (tight)" if found.training <= free and found.likely > _TIGHT * free else ""
+    report(_said(f"memory: {found.sentence} of {gigabytes(free + _held(found, job))} GB{tight}"))
     if found.training > free and not _is_spread():
         raise UsageError(
             f"trainer {options.name!r}: a step takes about {gigabytes(found.training)} GB of memory and "
@@ -136,13 +142,6 @@ def check_fits(options: Common, job: TrainJob, report: Report, *, longest: int |
 def _is_spread() -> bool:
     """Whether what the estimate counts whole is spread over processes, or into the machine's memory."""
     return any(os.environ.get(f"ACCELERATE_USE_{name}", "").lower() == "true" for name in ("FSDP", "DEEPSPEED"))
-
-
-def _told(found: MemoryEstimate, job: TrainJob) -> str:
-    """On a CPU the least: the heap of the C library keeps blocks that were freed, half as much again or more."""
-    from harness_trainers import footprint  # torch lives behind this line
-
-    return found.sentence.replace("about", "at least", 1) if footprint.device_of(job) == "cpu" else found.sentence
 
 
 def available(job: TrainJob) -> int:
@@ -178,7 +177,7 @@ def largest_batch(options: Common, job: TrainJob, free: int, *, longest: int | N
     Activations grow by the same amount with each row, so two sizes tell them all.
     """
     one, two = (
-        estimate(replace(options, per_device_train_batch_size=size), job, longest=longest).training for size in (1, 2)
+        estimate(replace(options, per_device_train_batch_size=size), job, longest=longest).likely for size in (1, 2)
     )
     return max(0, 1 + math.floor((free - one) / max(1, two - one))) if one <= free else 0
 
@@ -194,10 +193,10 @@ def _remedies(options: Common, job: TrainJob, found: MemoryEstimate, free: int, 
     told = [_smaller_batch(options, job, free, longest)]
     for what, make in others:
         try:
-            then = estimate(make(), job, longest=longest).training
+            then = estimate(make(), job, longest=longest).likely
         except (CannotEstimate, UsageError, ValueError):
             continue  # a way that this method does not have
-        if then < found.training:
+        if then < found.likely:
             told.append(f"{what} (about {gigabytes(then)} GB{'' if then <= free else ', still too much'})")
     return ", or ".join(filter(None, told)) or "take a smaller model, or a machine with more memory"
 

@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import heapq
 import os
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import psutil
 import torch
 from peft import get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM
 
-from harness import TrainJob
+from harness import TrainJob, free_memory, own_memory
 from harness_trainers import rows
 from harness_trainers.opening import Precision, on_cpu, precision
 from harness_trainers.options import Common
 from harness_trainers.rehearsal import FourBit, Setup, Shape, four_bit, rehearse
 from harness_trainers.tokens import IGNORED, Reader
 
-_CGROUP = Path("/sys/fs/cgroup")
 _BLOCK, _BLOCKS = 64, 256
 """Numbers that share a scale in four bits, and scales that share one of their own: bitsandbytes' defaults."""
 _MOMENTS = 2
@@ -33,6 +30,7 @@ class Parts(NamedTuple):
     optimizer: int
     activations: int
     overhead: int
+    heap: int
 
 
 def measure(options: Common, job: TrainJob, shape: Shape) -> Parts:
@@ -53,6 +51,7 @@ def measure(options: Common, job: TrainJob, shape: Shape) -> Parts:
         _MOMENTS * sum(each.numel() * each.element_size() for each in trained),
         peak.activations,
         overhead(device),
+        peak.heap,
     )
 
 
@@ -82,7 +81,7 @@ def free_bytes(device: str) -> int:
         free, _ = torch.cuda.mem_get_info(own)
         return int(free) + torch.cuda.memory_reserved(own) - torch.cuda.memory_allocated(own)
     # processes that train together on one machine share what it has
-    return min([int(psutil.virtual_memory().available), *_left_in_the_container()]) // _told("LOCAL_WORLD_SIZE", 1)
+    return free_memory() // _told("LOCAL_WORLD_SIZE", 1)
 
 
 def _told(name: str, otherwise: int) -> int:
@@ -93,7 +92,7 @@ def _told(name: str, otherwise: int) -> int:
 def overhead(device: str) -> int:
     """What is held beside the training: this process on a CPU; on a GPU cuBLAS's workspace, which torch allocates."""
     if device == "cpu":
-        return int(psutil.Process(os.getpid()).memory_info().rss)
+        return own_memory()
     major, _ = torch.cuda.get_device_capability()
     return (32 if major >= 9 else 8) << 20
 
@@ -159,20 +158,3 @@ def _packed(count: int, *, double: bool) -> int:
     scales = -(-count // _BLOCK)
     of_scales = scales + 4 * -(-scales // _BLOCKS) + 4 * 256 if double else 4 * scales
     return -(-count // 2) + of_scales + 4 * 16
-
-
-def _left_in_the_container() -> list[int]:
-    """What the limit of a control group leaves, caches that can be given back left out; empty without a limit."""
-    for most, used, stat, cache in (
-        ("memory.max", "memory.current", "memory.stat", "inactive_file"),
-        ("memory/memory.limit_in_bytes", "memory/memory.usage_in_bytes", "memory/memory.stat", "total_inactive_file"),
-    ):
-        try:
-            limit = (_CGROUP / most).read_text().strip()
-            held = int((_CGROUP / used).read_text())
-            facts = dict(line.split() for line in (_CGROUP / stat).read_text().splitlines())
-        except (OSError, ValueError):
-            continue
-        if limit.isdigit():
-            return [max(0, int(limit) - held + int(facts.get(cache, 0)))]
-    return []

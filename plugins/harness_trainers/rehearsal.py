@@ -26,6 +26,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from trl.trainer.utils import add_fused_lm_head
 
+from harness import MAPPED_FROM, kept_by_heap
+
 _CUDA_BLOCK = 512
 """Bytes that an allocation on a GPU is rounded up to."""
 _TILE_TOKENS, _TILE_COLUMNS = 4096, 32768
@@ -65,6 +67,8 @@ class Peak:
     gradients: int
     activations: int
     """What the largest moment holds beyond weights, optimizer and all gradients."""
+    heap: int
+    """What the C library's heap holds beside that on a CPU; a GPU has an allocator of its own, and 0 stands here."""
 
 
 def rehearse(make: Callable[[], Any], shape: Shape, setup: Setup) -> tuple[Any, Peak]:
@@ -95,7 +99,8 @@ def rehearse(make: Callable[[], Any], shape: Shape, setup: Setup) -> tuple[Any, 
                 loss = of(model, shape, inputs)
             torch.autograd.backward(loss)
         gradients = sum(each.numel() * each.element_size() for each in trained)
-    return model, Peak(gradients, max(0, ledger.peak - (0 if setup.accumulates else gradients)))
+    activations = max(0, ledger.peak - (0 if setup.accumulates else gradients))
+    return model, Peak(gradients, activations, ledger.heap if setup.device == "cpu" else 0)
 
 
 class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it unannotated
@@ -103,9 +108,20 @@ class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leave
 
     def __init__(self, known: Iterable[torch.Tensor], block: int) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.peak = self._alive = 0
+        self.peak = 0
         self._block = block
+        self._small, self._large = _Pool(), _Pool()
+        self._freed_at_peak = 0
         self._seen: dict[int, object] = {each.untyped_storage()._cdata: None for each in known}
+
+    @property
+    def heap(self) -> int:
+        """What the C library's heap holds beyond the peak.
+
+        It does not shrink once it has grown, so that from the second step on the most that it held meets the most of
+        what is mapped beside it, though they are not of one moment; and it has holes that nothing fits.
+        """
+        return self._small.most + self._large.most - self.peak + kept_by_heap(self._freed_at_peak)
 
     def __torch_dispatch__(self, operation: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:  # noqa: ANN401 - torch's
         """Run the operation and book what it made."""
@@ -113,7 +129,9 @@ class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leave
         for each in tree_leaves(result):
             if isinstance(each, torch.Tensor):
                 self._book(each.untyped_storage())
-        self.peak = max(self.peak, self._alive)
+        alive = self._small.alive + self._large.alive
+        if alive > self.peak:
+            self.peak, self._freed_at_peak = alive, self._small.freed
         return result
 
     def _book(self, storage: torch.UntypedStorage) -> None:
@@ -121,12 +139,28 @@ class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leave
         if key in self._seen:
             return
         size = -(-storage.nbytes() // self._block) * self._block
-        self._alive += size
-        self._seen[key] = weakref.ref(storage, partial(self._strike, key, size))
+        pool = self._large if size >= MAPPED_FROM else self._small
+        pool.take(size)
+        self._seen[key] = weakref.ref(storage, partial(self._strike, key, size, pool))
 
-    def _strike(self, key: int, size: int, _: object) -> None:
-        self._alive -= size
+    def _strike(self, key: int, size: int, pool: _Pool, _: object) -> None:
+        pool.free(size)
         del self._seen[key]
+
+
+class _Pool:
+    """Bytes from one source: the heap, or the system itself."""
+
+    def __init__(self) -> None:
+        self.alive = self.most = self.freed = 0
+
+    def take(self, size: int) -> None:
+        self.alive += size
+        self.most = max(self.most, self.alive)
+
+    def free(self, size: int) -> None:
+        self.alive -= size
+        self.freed += size
 
 
 def four_bit(model: Any, compute: torch.dtype) -> None:  # noqa: ANN401 - a model of whatever class

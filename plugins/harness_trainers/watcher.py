@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import math
-import resource
-import sys
 import time
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -13,7 +11,7 @@ from typing import Any
 import torch
 from transformers import TrainerCallback
 
-from harness import Progress, Report, TrainingFailed
+from harness import Progress, Report, TrainingFailed, own_peak_memory
 
 
 class Watcher(TrainerCallback):
@@ -107,5 +105,4 @@ def _peak_memory(device: torch.device) -> int:
     """The most bytes that were taken so far: of the GPU, or of the machine's memory by this process."""
     if device.type == "cuda":
         return torch.cuda.max_memory_allocated(device)
-    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return largest if sys.platform == "darwin" else largest * 1024
+    return own_peak_memory()

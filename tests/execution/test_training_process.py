@@ -17,6 +17,7 @@ from harness import Progress, TrainingFailed, TrainJob, UsageError
 from harness.errors import OutOfMemory
 from harness.execution import wire
 from harness.execution.train import _one_gpu, _was_killed, train
+from harness.machine import lean_heap
 from harness.values import Checkpoint, Kept, Launch, ModelRef, Ref
 
 TRAINERS = '''
@@ -41,7 +42,8 @@ class Fake:
     def train(self, job, report):
         print("the trainer speaks", flush=True)
         if self.behaviour == "shows what it sees":
-            shown = {name: os.environ.get(name) for name in ("CUDA_VISIBLE_DEVICES", "ACCELERATE_MIXED_PRECISION")}
+            shown = {name: os.environ.get(name) for name in ("CUDA_VISIBLE_DEVICES", "ACCELERATE_MIXED_PRECISION",
+                                                               "GLIBC_TUNABLES")}
             report(Progress(0, 1, 0.0, message=json.dumps(shown)))
         if self.behaviour in ("together", "one is killed", "one raises"):
             import torch.distributed
@@ -231,6 +233,14 @@ def shown(job: TrainJob, device: str, log: Path, launch: Launch | None = None) -
     return seen
 
 
+def test_a_training_on_a_cpu_has_a_heap_that_keeps_little_and_one_on_a_gpu_the_usual(
+    job: TrainJob, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("GLIBC_TUNABLES", raising=False)
+    assert shown(job, "cpu", tmp_path / "log")["GLIBC_TUNABLES"] == lean_heap()["GLIBC_TUNABLES"]
+    assert shown(job, "cuda", tmp_path / "log")["GLIBC_TUNABLES"] is None
+
+
 def is_visible(monkeypatch: pytest.MonkeyPatch, gpus: str | None) -> None:
     if gpus is None:
         monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
@@ -275,7 +285,8 @@ def test_the_file_of_a_launch_holds_for_a_single_process_too(
         "compute_environment: LOCAL_MACHINE\ndistributed_type: 'NO'\nmixed_precision: bf16\nnum_processes: 1\n"
     )
     seen = shown(job, "cuda:1", tmp_path / "training.log", Launch(1, config))
-    assert seen == {"ACCELERATE_MIXED_PRECISION": "bf16", "CUDA_VISIBLE_DEVICES": "3"}
+    assert seen["ACCELERATE_MIXED_PRECISION"] == "bf16"
+    assert seen["CUDA_VISIBLE_DEVICES"] == "3"
 
 
 def test_an_interrupt_here_ends_the_process_there(job: TrainJob, tmp_path: Path) -> None:

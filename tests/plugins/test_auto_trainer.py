@@ -8,20 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from harness import ModelRef, Progress, Trainer, TrainJob
+from harness import MethodMeans, ModelRef, Progress, Trainer, TrainJob
+from harness.advice.training.methods import FULL_UP_TO_PARAMETERS
 from harness.catalog import Catalog
 from harness.host import Host
 from harness.testing.tiny import tiny_llama
 from harness.values import Ref
-from harness_trainers.auto import FULL_UP_TO_PARAMETERS, Auto, Means, MethodChoice, choose
+from harness_trainers.auto import Auto, Decided, choose
 from harness_trainers.methods import Full, Lora, Qlora
 
 GB = 10**9
 NEEDS = {"full": 16 * GB, "lora": 6 * GB, "qlora": 2 * GB}
 
 
-def means(rows: int = 20_000, free: int = 24 * GB, parameters: int = GB, needs: dict[str, int] = NEEDS) -> Means:
-    return Means(rows, parameters, free, needs)
+def means(rows: int = 20_000, free: int = 24 * GB, parameters: int = GB, needs: dict[str, int] = NEEDS) -> MethodMeans:
+    return MethodMeans(rows, parameters, free, needs)
 
 
 # the rule
@@ -36,20 +37,29 @@ def means(rows: int = 20_000, free: int = 24 * GB, parameters: int = GB, needs: 
         (means(parameters=FULL_UP_TO_PARAMETERS + 1), "lora"),
         (means(free=20 * GB), "full"),
         (means(free=19 * GB), "lora"),
-        (means(free=6 * GB), "lora"),
-        (means(free=6 * GB - 1), "qlora"),
+        (means(free=7 * GB), "lora"),
+        (means(free=6 * GB), "qlora"),
         (means(free=1 * GB), "qlora"),
         (means(free=1 * GB, needs={"full": 16 * GB, "lora": 6 * GB}), "lora"),
         (means(needs={}), "lora"),
     ],
 )
-def test_the_method_follows_from_rows_size_and_memory(given: Means, method: str) -> None:
+def test_the_method_follows_from_rows_size_and_memory(given: MethodMeans, method: str) -> None:
     assert choose(given).method == method
 
 
 @pytest.mark.parametrize(
     ("rows", "r", "epochs"),
-    [(1, 8, 5), (999, 8, 5), (1_000, 16, 3), (10_000, 32, 2), (99_999, 32, 2), (100_000, 64, 1), (10**7, 64, 1)],
+    [
+        (1, 8, 8),
+        (200, 8, 5),
+        (999, 8, 5),
+        (1_000, 16, 3),
+        (10_000, 32, 2),
+        (99_999, 32, 2),
+        (100_000, 64, 1),
+        (10**7, 64, 1),
+    ],
 )
 def test_more_rows_get_a_higher_rank_and_fewer_epochs(rows: int, r: int, epochs: float) -> None:
     found = choose(means(rows=rows))
@@ -68,14 +78,22 @@ def test_the_reasons_name_rows_and_numbers() -> None:
 
 def test_the_chosen_method_has_the_options_that_were_said_and_else_its_own() -> None:
     auto = Auto(max_length=512, per_device_train_batch_size=2, warmup_ratio=0.1)
-    full, lora, qlora = (auto.method(MethodChoice(name, 16, 3.0, ())) for name in ("full", "lora", "qlora"))
+    full, lora, qlora = (auto.method(Decided(name, 16, 3.0, None, ())) for name in ("full", "lora", "qlora"))
     assert full == Full(max_length=512, per_device_train_batch_size=2, warmup_ratio=0.1, num_train_epochs=3.0)
     assert lora == Lora(
         max_length=512, per_device_train_batch_size=2, warmup_ratio=0.1, num_train_epochs=3.0, r=16, lora_alpha=32
     )
     assert isinstance(qlora, Qlora)
-    said = Auto(learning_rate=1e-3, num_train_epochs=7, r=4).method(MethodChoice("lora", 16, 3.0, ()))
+    said = Auto(learning_rate=1e-3, num_train_epochs=7, r=4).method(Decided("lora", 16, 3.0, 5e-4, ()))
     assert said == Lora(learning_rate=1e-3, num_train_epochs=7, r=4, lora_alpha=8)
+
+
+def test_a_small_model_learns_at_a_higher_rate_and_all_weights_at_a_tenth_of_it() -> None:
+    small, large = choose(means(rows=320), hidden=576), choose(means(rows=320), hidden=4096)
+    assert (small.learning_rate, large.learning_rate) == (2e-3, 2e-4)
+    assert choose(means(), hidden=4096).learning_rate == 2e-5
+    assert Auto().method(large).learning_rate == 2e-4
+    assert Auto(learning_rate=1e-5).method(large).learning_rate == 1e-5
 
 
 @pytest.mark.parametrize(

@@ -414,3 +414,18 @@ def test_every_option_of_every_method_is_used_by_a_test() -> None:
     text = "".join(each.read_text() for each in tests)
     options = {option.name for method in METHODS.values() for option in fields(method)}
     assert not [name for name in options if not re.search(rf"\b{name}\b", text)]
+
+
+def test_weights_in_four_bits_compute_alike_before_and_after_they_were_evaluated(tiny_model: Path) -> None:
+    import torch
+
+    from harness_trainers.opening import open_model
+
+    options = Qlora()
+    model = open_model(options, ModelRef(str(tiny_model), device="cpu"))
+    ids = torch.arange(5, 25).reshape(1, -1)
+    with torch.no_grad():
+        before = model.train()(input_ids=ids).logits
+        model.eval()(input_ids=ids)
+        after = model.train()(input_ids=ids).logits
+    assert torch.equal(before, after)

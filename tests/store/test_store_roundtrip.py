@@ -76,6 +76,7 @@ def test_samples_answers_and_scores_come_back(
         data.draw(st.floats(0, 1e6)),
         data.draw(NUMBERS),
         data.draw(st.none() | st.booleans()),
+        data.draw(st.none() | TEXT),
     )
     score = Score(
         sample.id, data.draw(NUMBERS), data.draw(st.none() | TEXT), data.draw(st.dictionaries(TEXT, JSON, max_size=3))

@@ -1,0 +1,1 @@
+"""A model's shape, from its configuration and the headers of its weights."""

@@ -1,0 +1,1 @@
+"""What tuning and serving cost, and where one is the cheaper."""

@@ -1,0 +1,1 @@
+"""Prompt, retrieve, tune, distil or pretrain: from a situation to one recommendation."""

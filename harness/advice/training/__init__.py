@@ -1,0 +1,1 @@
+"""Method and hyperparameters, each value with its sources."""
