@@ -150,6 +150,7 @@ class Work:
             yield options.setting(self.output, self.host, self.catalog, observer)
 
     def _measured(self) -> Measured | None:
+        from harness.report import numbers
         from harness.survey import baselines
 
         plan = self.subject.plan
@@ -159,6 +160,12 @@ class Work:
         if not self.measures or (known and not self.anew):
             return known
         with self._measuring() as setting:
+            ways = baselines.candidates(plan)
+            expected = baselines.seconds_expected(plan, ways, items=self.items, reader=self.reader)
+            if expected is not None:
+                setting.observer.note(
+                    f"asking takes about {numbers.duration(expected)}, by the base model's recorded runs"
+                )
             return baselines.measure(plan, setting, items=self.items)
 
     def _probed(self) -> Probed | None:

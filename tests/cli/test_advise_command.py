@@ -179,3 +179,10 @@ def test_details_show_what_the_short_screen_leaves_out(project: Project) -> None
     assert "--details" in short.out
     assert "Items needed" in long.out
     assert "harness power suite.yaml" in short.out
+
+
+def test_how_long_asking_takes_is_told_where_the_base_model_was_asked_before(project: Project) -> None:
+    assert project.run("eval", "--suite", "suite.yaml").exit_code == 0
+    told = project.run("advise", "suite.yaml", "--measure", "--yes", "--items", "2")
+    assert told.exit_code == 0
+    assert "asking takes about" in told.err + told.out
