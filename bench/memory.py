@@ -12,7 +12,6 @@ import itertools
 import json
 import os
 import re
-import resource
 import subprocess
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from typing import Any, Literal
 
 from figures import say
 from sides.rows_to_train import TICKETS, documented
+from sides.trained import peak
 
 from harness import GenerationSettings, Message, Model, ModelRef
 from harness.advice.memory import memory
@@ -127,19 +127,21 @@ def copies(options: argparse.Namespace, folder: Path) -> None:
 
 
 def measured(options: argparse.Namespace, adapters: int) -> int:
-    """Peak resident memory of a fresh process, in bytes."""
+    """Peak of a fresh process, in bytes: of its own memory, or of what torch allocated on the GPU."""
     command = [sys.executable, __file__, "--model", options.model, "--device", options.device, "--peak", str(adapters)]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
 
 
 def peak_with(ref: ModelRef, adapters: int) -> int:
+    import torch
+
     from harness.testing.tiny import tiny_adapter
 
     with tempfile.TemporaryDirectory() as folder, Transformers().open(ref) as base:
         ask(base)
         for number in range(adapters):
             ask(base.with_adapter(tiny_adapter(Path(ref.name), Path(folder) / str(number), seed=number)))
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return peak("cpu" if ref.device == "cpu" or not torch.cuda.is_available() else "cuda")
 
 
 def ask(model: Model) -> None:

@@ -6,7 +6,12 @@ the other, so that its time and its peak of memory are its own. ``--part`` choos
 - ``speed``: tokens of loss per second beside TRL's ``SFTTrainer``, on rows of uneven length, sides in turn;
 - ``overhead``: the wall time of ``harness train`` beside the same trainer called by a script;
 - ``memory``: estimates against measured peaks; on a GPU three methods and three sizes, and QLoRA's peak beside LoRA's;
-- ``methods``: on a CPU every method on a tiny model, on a GPU every method's tokens per second and peak.
+- ``methods``: on a CPU every method on a tiny model, on a GPU every method's tokens per second and peak;
+- ``predicted``, only if asked for: what the estimates of ``memory`` on a GPU are, on any machine; nothing is measured.
+
+On a GPU each part that trains many models does so in one process, and writes no states: those of a full training of 3B
+are 34 GB a save. The reckoning, not measured, on an H100 with 16 cores: ``speed`` 100 s, ``overhead`` 140 s, ``memory``
+190 s, of which 40 s make the models, and ``methods`` 100 s.
 """
 
 from __future__ import annotations
@@ -15,18 +20,21 @@ import argparse
 import json
 import math
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from figures import say
 from sides import rows_to_train
-from sides.trained import Trained, Work
+from sides.trained import Trained, Work, after_warming
 
 from harness.machine import lean_heap
 
@@ -98,7 +106,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         bench = Bench(options, Path(scratch))
         for part in options.part or PARTS:
-            {"speed": speed, "overhead": overhead, "memory": memory, "methods": methods}[part](bench)
+            PARTS_BY_NAME[part](bench)
     limit = 540 if options.device == "cuda" else None
     seconds = time.perf_counter() - started
     say("bench/training.py, all of it", round(seconds), limit, "s", limit and seconds < limit, quick=options.quick)
@@ -147,6 +155,19 @@ class Bench:
         seconds = self.call(side, "--work", asked, "--into", str(into), environment=environment)
         return Trained.read(into), seconds
 
+    def train_in_turn(self, works: Sequence[Work]) -> list[Trained | str]:
+        """The steps of each in one process on the GPU; why, for one that broke, and for those behind if all broke."""
+        asked, into = self.scratch / "works.json", self.scratch / "in-turn.json"
+        asked.write_text(json.dumps([asdict(each) for each in works]), encoding="utf-8")
+        into.unlink(missing_ok=True)
+        try:
+            self.call("in turn", "--work", str(asked), "--into", str(into))
+        except subprocess.CalledProcessError as error:
+            if not into.is_file():
+                return [f"the side ended with status {error.returncode}"] * len(works)
+        found = json.loads(into.read_text(encoding="utf-8"))
+        return [each if isinstance(each, str) else Trained(**each) for each in found]
+
     def fresh(self, name: str) -> str:
         """A folder that is not there yet."""
         return str(self.scratch / f"{name}-{time.monotonic_ns()}")
@@ -168,6 +189,7 @@ def speed(bench: Bench) -> None:
         "",
         str(rows_to_train.documented(bench.scratch / "validation.jsonl", 8 if quick else 96, validation=True)),
         bench.device,
+        warms=on_cuda,
     )
     plain = work if on_cuda else replace(work, precision="float32")
     ours: list[Trained] = []
@@ -185,7 +207,7 @@ def speed(bench: Bench) -> None:
         model=Path(work.model).name, device=bench.device, trl_precision=plain.precision,
     )  # fmt: skip
     # one epoch from the same start depends on which rows come last; the same batches tell the arithmetic from that
-    alike, _ = bench.train("plain", replace(plain, order="harness", output=bench.fresh("plain")))
+    alike, _ = bench.train("plain", replace(plain, order="harness", output=bench.fresh("plain"), warms=False))
     loss, of_trl, in_order = (float(side.validation_loss or math.nan) for side in (ours[0], theirs[0], alike))
     apart = abs(loss / in_order - 1)
     say(
@@ -197,23 +219,43 @@ def speed(bench: Bench) -> None:
 
 
 def overhead(bench: Bench) -> None:
-    """``harness train`` beside a script that calls the same trainer with the same options; whole processes in turn."""
-    count = bench.options.rows or (8 if bench.options.quick else 512 if bench.device == "cuda" else 64)
-    model = bench.llama("10M") if bench.options.quick else bench.demo_model()
+    """``harness train`` beside a script that calls the same trainer with the same options; whole processes in turn.
+
+    The first of a pair is the second of the next one, so that a machine that grows slower or faster favours neither
+    side; the figure is the median of the pairs. Beside it stands what both sides take of the processor, which tells
+    more than the clock where others work on the machine.
+    """
+    on_cuda, quick = bench.device == "cuda", bench.options.quick
+    count = bench.options.rows or (8 if quick else 512 if on_cuda else 64)
+    model = bench.llama("10M") if quick else bench.demo_model()
     rows = rows_to_train.uneven("train", bench.scratch / "overhead.jsonl", count)
     work = Work(str(model), "lora", RECIPE | AS_TRL, str(rows), "", None, bench.device)
-    rounds = bench.options.rounds or (1 if bench.options.quick else 2)
-    whole, alone, inside = [], [], []
-    for _ in range(rounds):
+    inside: list[float] = []
+
+    def command() -> float:
         seconds, checkpoint = by_command(bench, work)
-        whole.append(seconds)
         inside.append(float(checkpoint["seconds"]))
-        alone.append(bench.train("harness", replace(work, output=bench.fresh("alone")))[1])
-    share = statistics.median(whole) / statistics.median(alone) - 1
+        return seconds
+
+    def script() -> float:
+        return bench.train("harness", replace(work, output=bench.fresh("alone")))[1]
+
+    sides = {"harness_train": command, "script": script}
+    seconds: dict[str, list[float]] = {name: [] for name in sides}
+    computed: dict[str, list[float]] = {name: [] for name in sides}
+    for number in range(bench.options.rounds or (1 if quick else 2 if on_cuda else 4)):
+        for name in list(sides)[:: 1 if number % 2 == 0 else -1]:
+            before = sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2])
+            seconds[name].append(sides[name]())
+            computed[name].append(sum(resource.getrusage(resource.RUSAGE_CHILDREN)[:2]) - before)
+    shares = [whole / alone - 1 for whole, alone in zip(*seconds.values(), strict=True)]
+    share = statistics.median(shares)
     say(
         "training: overhead of harness train around the same trainer called by a script",
-        round(share, 4), MOST_OVERHEAD, "share", None if bench.options.quick else share <= MOST_OVERHEAD,
-        harness_train_s=[round(each, 2) for each in whole], script_s=[round(each, 2) for each in alone],
+        round(share, 4), MOST_OVERHEAD, "share", None if quick else share <= MOST_OVERHEAD,
+        shares=[round(each, 4) for each in shares],
+        **{f"{name}_s": [round(each, 2) for each in found] for name, found in seconds.items()},
+        **{f"{name}_processor_s": [round(each, 1) for each in found] for name, found in computed.items()},
         trainer_s=[round(each, 2) for each in inside], rows=count, device=bench.device,
     )  # fmt: skip
 
@@ -246,57 +288,114 @@ def by_command(bench: Bench, work: Work) -> tuple[float, dict[str, Any]]:
 
 def memory(bench: Bench) -> None:
     """Each configuration's estimate beside the peak of a process that trains it; QLoRA beside LoRA."""
-    on_cuda = bench.device == "cuda"
-    steps = ON_A_GPU if on_cuda else ON_A_CPU
-    if bench.options.quick:
-        steps = tuple(each for each in steps if each.size in (("135M",) if on_cuda else ("10M",)))
-    peaks = {(each.size, each.method): measured(bench, each) for each in steps}
-    lora, qlora = peaks.get(("3B", "lora")), peaks.get(("3B", "qlora"))
-    if on_cuda and lora and qlora:
-        share = qlora / lora
-        say("training: QLoRA's peak against LoRA's, 3B", round(share, 3), MOST_OF_LORA, "x", share <= MOST_OF_LORA)
-    elif on_cuda:
-        say("training: QLoRA's peak against LoRA's, 3B", None, MOST_OF_LORA, "x", None, why="3B was not run")
+    if bench.device == "cuda":
+        memory_of_a_gpu(bench)
+        return
+    for step in ON_A_CPU:
+        if not bench.options.quick or step.size == "10M":
+            work = work_of(bench, step, bench.llama(step.size))
+            try:
+                # as `harness train` starts its own process
+                held_against_peak(bench, step, bench.train("estimated", work, **lean_heap())[0])
+            except subprocess.CalledProcessError as error:
+                held_against_peak(bench, step, f"the side ended with status {error.returncode}")
 
 
-def measured(bench: Bench, step: Step) -> int | None:
-    """The figure of one configuration; its peak, or ``None`` if it broke."""
-    on_cuda = bench.device == "cuda"
-    dtype = "bfloat16" if on_cuda else "float32"
-    work = Work(
-        str(bench.llama(step.size, dtype)),
+def memory_of_a_gpu(bench: Bench) -> None:
+    """The configurations of each size in a process of their own, and what QLoRA takes of LoRA's peak."""
+    peaks: dict[tuple[str, str], int] = {}
+    for size in ("135M",) if bench.options.quick else ("135M", "1B", "3B"):
+        steps = [each for each in ON_A_GPU if each.size == size]
+        works = [work_of(bench, each, bench.llama(size, "bfloat16")) for each in steps]
+        for step, found in zip(steps, bench.train_in_turn(works), strict=True):
+            held_against_peak(bench, step, found)
+            if not isinstance(found, str):
+                peaks[step.size, step.method] = found.peak_bytes
+    what = "training: QLoRA's peak against LoRA's, 3B"
+    if {("3B", "lora"), ("3B", "qlora")} <= set(peaks):
+        share = peaks["3B", "qlora"] / peaks["3B", "lora"]
+        say(what, round(share, 3), MOST_OF_LORA, "x", share <= MOST_OF_LORA)
+    else:
+        say(what, None, MOST_OF_LORA, "x", None, why="3B was not run")
+
+
+def work_of(bench: Bench, step: Step, model: Path) -> Work:
+    """The training of a configuration: rows of equal length for as many steps as it takes, and no more."""
+    on_cuda, steps = bench.device == "cuda", 3
+    rows = step.batch * step.accumulation * steps
+    return Work(
+        str(model),
         step.method,
         {
             "per_device_train_batch_size": step.batch,
             "gradient_accumulation_steps": step.accumulation,
             "gradient_checkpointing": step.checkpointing,
-            "max_steps": 8 if on_cuda else 3,
+            "max_steps": 6 if on_cuda else steps,
         },
-        str(rows_to_train.of_words(bench.scratch / "words.jsonl", step.batch * step.accumulation * 3, step.words)),
+        str(rows_to_train.of_words(bench.scratch / f"words-{rows}-{step.words}.jsonl", rows, step.words)),
         bench.fresh("memory"),
         None,
         bench.device,
-        dtype,
+        "bfloat16" if on_cuda else "float32",
     )
+
+
+def held_against_peak(bench: Bench, step: Step, found: Trained | str) -> None:
+    """The figure of one configuration."""
     limit = WITHIN[bench.device]
     what = f"memory: estimate over peak, {step.called}"
-    try:
-        # as `harness train` starts its own process
-        found, _ = bench.train("estimated", work, **({} if on_cuda else lean_heap()))
-    except subprocess.CalledProcessError as error:
-        say(what, None, limit, "x", None, why=f"the side ended with status {error.returncode}")
-        return None
-    # on a GPU torch counts what it allocates; on a CPU the whole process is seen
-    told = found.estimate["training" if on_cuda else "total"]
+    if isinstance(found, str):
+        say(what, None, 1 + limit, "x", None, why=found)
+        return
+    # on a GPU torch counts what it allocates, cuBLAS's workspaces too; on a CPU the whole process is seen
+    told = found.estimate["total"]
     ratio = told / found.peak_bytes
     say(
         what, round(ratio, 3), 1 + limit, "x", abs(ratio - 1) <= limit,
         estimate_mb=told >> 20, peak_mb=found.peak_bytes >> 20, reserved_mb=found.reserved_bytes >> 20,
-        parts_mb={name: size >> 20 for name, size in found.estimate.items() if isinstance(size, int) and size >= 2**20},
-        tokens_per_row=found.estimate["length"], steps=found.steps,
+        parts_mb=parts_mb(found.estimate), tokens_per_row=found.estimate["length"], steps=found.steps,
         loss_tokens_per_s=round(found.loss_tokens / found.seconds, 1),
     )  # fmt: skip
-    return found.peak_bytes
+
+
+def parts_mb(estimate: Mapping[str, Any]) -> dict[str, int]:
+    """What an estimate is made of, in mebibytes; what is less than one is left out."""
+    whole = ("total", "batch", "length")
+    found = {name: size >> 20 for name, size in estimate.items() if isinstance(size, int) and name not in whole}
+    return {name: size for name, size in found.items() if size}
+
+
+def predicted(bench: Bench) -> None:
+    """The estimates of ``memory`` on a GPU: its models, rows and methods on an H100 that need not be here."""
+    from sides.by_trainer import job
+    from sides.sized_llama import described
+
+    from harness.catalog import Catalog
+    from harness.host import Host
+    from harness.values import Ref
+    from harness_trainers import footprint
+    from harness_trainers.estimate import estimate
+
+    catalog = Catalog.build(Host.load())
+    totals: dict[tuple[str, str], int] = {}
+    on_a_gpu = replace(bench, options=argparse.Namespace(**{**vars(bench.options), "device": "cuda"}))
+    for step in ON_A_GPU:
+        if bench.options.quick and step.size != "135M":
+            continue
+        folder = bench.scratch / f"described-{step.size}"
+        described(folder, step.size, "bfloat16")
+        work = work_of(on_a_gpu, step, folder)
+        options: Any = catalog.trainer(Ref(work.method, work.options))
+        asked = job(work)
+        found = estimate(options, asked, place=footprint.elsewhere(options, asked))
+        totals[step.size, step.method] = found.total
+        say(
+            f"memory: predicted for a GPU, not measured, {step.called}", found.total >> 20, None, "MB", None,
+            parts_mb=parts_mb(asdict(found)), tokens_per_row=found.length,
+        )  # fmt: skip
+    if not bench.options.quick:
+        share = totals["3B", "qlora"] / totals["3B", "lora"]
+        say("training: QLoRA's peak against LoRA's, 3B, predicted, not measured", round(share, 3), None, "x", None)
 
 
 def methods(bench: Bench) -> None:
@@ -323,7 +422,10 @@ def methods(bench: Bench) -> None:
 
 
 def table(bench: Bench) -> None:
-    """Tokens per second and peak of every method on a Llama of a billion parameters (135M under ``--quick``)."""
+    """Tokens per second and peak of every method on a Llama of a billion parameters (135M under ``--quick``).
+
+    ``auto``, which is one of the others, is left out.
+    """
     from sides.every_method import as_text, names
 
     from harness.catalog import Catalog
@@ -331,22 +433,33 @@ def table(bench: Bench) -> None:
 
     catalog = Catalog.build(Host.load())
     size = "135M" if bench.options.quick else "1B"
-    rows = rows_to_train.of_words(bench.scratch / "table.jsonl", 160, 64)
-    for name in names(catalog):
-        train = as_text(rows) if catalog.find("trainer", name).plugin_class.trains_on == "text" else rows  # type: ignore[attr-defined]
-        steps = {"per_device_train_batch_size": 8, "max_steps": 15, "max_length": 512}
-        folder, output = str(bench.llama(size, "bfloat16")), bench.fresh(name)
+    folder, rows = bench.llama(size, "bfloat16"), rows_to_train.of_words(bench.scratch / "table.jsonl", 160, 64)
+    texts = as_text(rows)
+    steps = {"per_device_train_batch_size": 8, "max_steps": 15, "max_length": 512}
+    chosen = [name for name in names(catalog) if name != "auto"]
+    works = [
+        Work(
+            str(folder), name, steps,
+            str(texts if catalog.find("trainer", name).plugin_class.trains_on == "text" else rows),  # type: ignore[attr-defined]
+            bench.fresh(name), None, "cuda", "bfloat16",
+        )
+        for name in chosen
+    ]  # fmt: skip
+    for name, found in zip(chosen, bench.train_in_turn(works), strict=True):
         what = f"training: {name} on {size}, tokens of loss per second"
-        try:
-            found, _ = bench.train("harness", Work(folder, name, steps, str(train), output, None, "cuda", "bfloat16"))
-        except subprocess.CalledProcessError as error:
-            say(what, None, None, "tokens/s", None, why=f"the side ended with status {error.returncode}")
+        if isinstance(found, str):
+            say(what, None, None, "tokens/s", None, why=found)
             continue
         say(
             what, round(found.loss_tokens / found.seconds, 1), None, "tokens/s", None,
             peak_mb=found.peak_bytes >> 20, reserved_mb=found.reserved_bytes >> 20, steps=found.steps,
-            messages=list(found.messages),
+            estimate_mb=found.estimate["total"] >> 20,
         )  # fmt: skip
+
+
+PARTS_BY_NAME = {
+    "speed": speed, "overhead": overhead, "memory": memory, "methods": methods, "predicted": predicted,
+}  # fmt: skip
 
 
 def run_side(options: argparse.Namespace) -> None:
@@ -355,6 +468,13 @@ def run_side(options: argparse.Namespace) -> None:
         from sides.sized_llama import sized_llama
 
         sized_llama(options.into, options.size, options.dtype)
+        return
+    if options.side == "in turn":
+        from sides import by_trainer
+
+        works = [Work(**each) for each in json.loads(options.work.read_text(encoding="utf-8"))]
+        done = [each if isinstance(each, str) else asdict(each) for each in by_trainer.in_turn(works)]
+        options.into.write_text(json.dumps(done), encoding="utf-8")
         return
     work = Work.read(options.work)
     if options.side == "methods":
@@ -367,15 +487,13 @@ def run_side(options: argparse.Namespace) -> None:
         return
     from sides import by_trainer, plain_sft
 
-    if options.side == "plain":
-        plain_sft.run(work).save(options.into)
-    else:
-        by_trainer.run(work, estimates=options.side == "estimated").save(options.into)
+    train = plain_sft.run if options.side == "plain" else partial(by_trainer.run, estimates=options.side == "estimated")
+    after_warming(train, work).save(options.into)
 
 
 def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--part", action="append", choices=PARTS, help="default all")
+    parser.add_argument("--part", action="append", choices=PARTS_BY_NAME, help=f"default {', '.join(PARTS)}")
     parser.add_argument("--device", choices=["cpu", "cuda"], default="cpu")
     parser.add_argument("--model", default=DEMO_MODEL)
     parser.add_argument("--rows", type=int, help="rows to train on in speed and overhead")

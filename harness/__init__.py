@@ -6,9 +6,9 @@ from harness.authoring import MeanOfScores, OverSums, PerSample, why_unscored
 from harness.errors import HarnessError, ModelFailed, NotMeasured, TrainingFailed, UsageError, did_you_mean
 from harness.hookspecs import hookimpl
 from harness.hub import cache_folder, hub_answers
-from harness.identity import digest, file_sha256, row_digest, sample_id, with_unique_ids
+from harness.identity import digest, row_digest, sample_id, with_unique_ids
 from harness.machine import MAPPED_FROM, free_memory, kept_by_heap, own_memory, own_peak_memory
-from harness.models import hub_snapshot, make_once
+from harness.models import compute_alike, hub_snapshot, make_once
 from harness.protocols import (
     Backend,
     Benchmark,
@@ -19,6 +19,7 @@ from harness.protocols import (
     JudgingContext,
     Metric,
     Model,
+    Quantization,
     RemoteModel,
     Report,
     ScoringContext,
@@ -32,6 +33,8 @@ from harness.values import (
     Case,
     Cell,
     Checkpoint,
+    Comparison,
+    Estimate,
     Generation,
     GenerationSettings,
     Item,
@@ -47,11 +50,14 @@ from harness.values import (
     Progress,
     Prompt,
     Reply,
+    Run,
     Sample,
     Score,
     Severity,
+    Task,
     TrainJob,
     TrainsOn,
+    Verdict,
 )
 from harness.wheels import Wheel, fetch_wheel
 
@@ -69,8 +75,10 @@ __all__ = [
     "Case",
     "Cell",
     "Checkpoint",
+    "Comparison",
     "DataCheck",
     "DataContext",
+    "Estimate",
     "Finding",
     "Generation",
     "GenerationSettings",
@@ -97,16 +105,19 @@ __all__ = [
     "Prices",
     "Progress",
     "Prompt",
+    "Quantization",
     "RemoteModel",
     "Reply",
     "Report",
     "Row",
+    "Run",
     "Sample",
     "Score",
     "ScoringContext",
     "Severity",
     "Spot",
     "Table",
+    "Task",
     "ToolCall",
     "ToolMessage",
     "TrainJob",
@@ -115,16 +126,17 @@ __all__ = [
     "TrainsOn",
     "Unreadable",
     "UsageError",
+    "Verdict",
     "Wheel",
     "__version__",
     "advised_epochs",
     "advised_rank",
     "advised_rate",
     "cache_folder",
+    "compute_alike",
     "did_you_mean",
     "digest",
     "fetch_wheel",
-    "file_sha256",
     "folded",
     "free_memory",
     "groups",

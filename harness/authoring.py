@@ -56,6 +56,7 @@ class PerSample(MeanOfScores):
     missing and says so.
     """
 
+    name: ClassVar[str]
     higher_is_better: ClassVar[bool] = True
     bounds: ClassVar[tuple[float, float] | None] = (0.0, 1.0)
     modes: ClassVar[tuple[Mode, ...]] = ("generate",)

@@ -157,13 +157,18 @@ def _instance(offer: Offer, options: Mapping[str, Any]) -> Any:  # noqa: ANN401 
                 f"{title} has no option {option!r}", remedy=f"{did_you_mean(option, known)} (it has {its})"
             )
     try:
-        return pydantic.TypeAdapter(offer.plugin_class).validate_python(dict(options))
+        made: Any = pydantic.TypeAdapter(offer.plugin_class).validate_python(dict(options))
     except pydantic.ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         cause = first.get("ctx", {}).get("error")
         what = str(cause) if cause else f"{first['msg']}, not {first['input']!r}"
         raise UsageError(f"{title}: {where + ': ' if where else ''}{what}") from None
+    for option, value in options.items():
+        # a number would be made of it, 1 or 0, and nobody means that
+        if isinstance(value, bool) and not isinstance(getattr(made, option), bool):
+            raise UsageError(f"{title}: {option} is neither true nor false, and it is given {str(value).lower()}")
+    return made
 
 
 def _installed(distribution: str) -> bool:

@@ -13,10 +13,10 @@ from harness import experiment
 from harness.comparison import swaps
 from harness.comparison.evidence import Evidence, finite, why_no_question
 from harness.errors import UsageError
-from harness.execution.arms import now
 from harness.experiment import Setting
 from harness.judgement import Judgement
 from harness.plan import Plan
+from harness.store.database import now
 from harness.store.reader import Reader
 from harness.store.writer import Writer
 from harness.values import Control, GateRule, Repeat, RuleControl, Run

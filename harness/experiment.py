@@ -13,18 +13,19 @@ from harness.catalog import Catalog, Planned
 from harness.data import formats
 from harness.errors import UsageError
 from harness.execution import benchmarks, data
-from harness.execution.arms import Arms, folder_digest, now
+from harness.execution.arms import Arms, folder_digest
 from harness.execution.cache import source_of
 from harness.execution.choosing import SUFFIX, CheckpointChoice
 from harness.execution.claim import claim
+from harness.execution.early import Early
 from harness.execution.judging import Judging
-from harness.execution.stages import Stages, Tuned
+from harness.execution.stages import Stages, Tuned, begun
 from harness.host import Host
 from harness.identity import digest
 from harness.judgement import Judgement, recorded_baselines
 from harness.plan import Plan, PlannedTask
 from harness.protocols import Backend, MetricWithPreparation, Model, Observer, Trainer
-from harness.store.database import RECORD
+from harness.store.database import RECORD, now
 from harness.store.reader import Reader
 from harness.store.writer import Writer
 from harness.values import RELEASE, Arm, Comparison, Fault, MaskedToken, ModelRef, Run, TrainJob, Verdict
@@ -121,9 +122,19 @@ def judge_recorded(plan: Plan, setting: Setting, baseline: str, candidate: str) 
 
 @contextlib.contextmanager
 def _session(plan: Plan, setting: Setting, what: str, data_of: Plan | None = None) -> Iterator[Session]:
-    """An experiment that is claimed for the time of the work; the data of ``data_of`` are checked before it."""
+    """An experiment that is claimed for the time of the work; the data of ``data_of`` are checked before it.
+
+    Where it will train, the training's process begins now: what it imports takes as long as the checks.
+    """
     if what == "run":
         _refuse_unrecorded(plan, setting)
+    will_train = plan.training if data_of is not None else None
+    with begun(will_train, plan.suite.model.device) as early, _claimed(plan, setting, what, data_of, early) as session:
+        yield session
+
+
+@contextlib.contextmanager
+def _claimed(plan: Plan, setting: Setting, what: str, data_of: Plan | None, early: Early | None) -> Iterator[Session]:
     loaded = benchmarks.load(plan, setting.observer)
     _prepare(plan)
     setting.observer.stage(f"opening {plan.suite.model.name}")
@@ -144,7 +155,7 @@ def _session(plan: Plan, setting: Setting, what: str, data_of: Plan | None = Non
             setting.observer.note(f"{experiment} was cut off; going on with what is recorded")
         if checked is not None:
             _record_checks(checked, experiment, writer, setting.observer)
-        session = Session(loaded, setting, model, experiment, writer, reader)
+        session = Session(loaded, setting, model, experiment, writer, reader, early)
         try:
             yield session
         except Exception:
@@ -181,6 +192,8 @@ class Session:
     experiment: str
     writer: Writer
     reader: Reader
+    early: Early | None
+    """The training's process, which waits for its job."""
 
     @property
     def plan(self) -> Plan:
@@ -190,7 +203,11 @@ class Session:
     def train(self) -> Tuned:
         """What the training came to; of its checkpoints the one that was chosen, where the suite asks for a choice."""
         assert self.plan.training is not None
-        tuned = self._stages(self.setting.results.resolve() / self.experiment / "training").train()
+        try:
+            tuned = self._stages(self.setting.results.resolve() / self.experiment / "training").train()
+        finally:
+            if self.early:
+                self.early.end()  # an earlier start may have left it nothing to train
         if self.plan.training.settings.evaluate_every is None:
             return tuned
         if not tuned.checkpoint.kept:
@@ -319,6 +336,7 @@ class Session:
             self.setting.host,
             self.setting.observer,
             self._record_fault,
+            self.early,
         )
 
     def _is_decided(self, planned: PlannedTask, runs: Mapping[str, Run]) -> bool:

@@ -55,7 +55,7 @@ class Host:
         for name, origin, load in plugins:
             try:
                 loaded.append(self._register(name, origin, load))
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 broken.append(Broken(name, origin, _brief(error)))
         self.loaded = tuple(loaded)
         self._broken = broken
@@ -88,7 +88,7 @@ class Host:
         for plugin in self.loaded:
             try:
                 answers = [tuple(answer) for answer in self._alone(plugin, hook)() if answer is not None]
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 self.set_aside(plugin.name, f"{hook}: {_brief(error)}")
                 continue
             yield plugin, tuple(offer for answer in answers for offer in answer)
@@ -98,7 +98,7 @@ class Host:
         for plugin in self.loaded:
             try:
                 self._alone(plugin, hook)(**MappingProxyType(dict(values)))
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 record(Fault(plugin.origin, hook, _brief(error), traceback.format_exc()))
 
     def _register(self, name: str, origin: Origin, load: Callable[[], object]) -> Loaded:

@@ -13,6 +13,9 @@ from typing import Any
 from harness.rows import Row, ToolMessage
 from harness.values import Message, Prompt, Sample
 
+RECEIPT = "merge.json"
+"""The file in which a merged or quantised model's folder says what it was made of."""
+
 _CHUNK = 1 << 20
 
 
@@ -29,6 +32,16 @@ def file_sha256(path: Path) -> str:
         while block := file.read(_CHUNK):
             hasher.update(block)
     return hasher.hexdigest()
+
+
+def merged_adapter(folder: Path) -> str | None:
+    """The digest of the adapter that was merged into the weights in ``folder``; ``None`` where none is known of."""
+    try:
+        made_of = json.loads((folder / RECEIPT).read_text(encoding="utf-8"))["made_of"]
+        found = made_of["adapter_sha256"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return found if isinstance(found, str) else None
 
 
 def sample_id(prompt: Prompt, targets: Sequence[str], choices: Sequence[str] = ()) -> str:

@@ -15,6 +15,7 @@ import csv
 import difflib
 import json
 import math
+import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,8 +38,11 @@ _SHOULD = "give 'label' (candidate, baseline or tie), or grades from 0 to 1 as '
 _MISSPELT = 0.8
 """How alike two names of columns must be for one to be taken for a slip of the other."""
 _SHOWN = 60
-_FORMULA = tuple("=+-@\t\r")
+_SIGNS = r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]"  # the wide ones begin a formula too
+_FORMULA = re.compile(rf"[\t\r]|{_SIGNS}")
 """A cell that begins so may be run by a spreadsheet rather than shown."""
+_AFTER_SEMICOLON = re.compile(f";(?={_SIGNS})")
+"""Where a language's spreadsheets part cells by semicolons, what stands after one begins a cell as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,7 +294,8 @@ def _is_csv(path: Path) -> bool:
 
 
 def _no_formula(text: str) -> str:
-    return f"'{text}" if text.lstrip(" \n").startswith(_FORMULA) else text
+    marked = _AFTER_SEMICOLON.sub(";'", text)
+    return f"'{marked}" if _FORMULA.match(text) else marked
 
 
 def _shown(text: str) -> str:

@@ -1,9 +1,10 @@
-"""How a model's folder gets onto this machine: from the hub or its cache, or made here once and kept."""
+"""What every plugin that opens a model needs: its folder on this machine, and weights that compute alike on all."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from harness.errors import ModelFailed, UsageError
 
@@ -67,6 +68,18 @@ def hub_snapshot(name: str, files: Sequence[str], *, revision: str | None = None
         ) from error
     except not_there:
         return None  # or the network broke off: the caller knows further ways
+
+
+def compute_alike(layers: Iterable[Any]) -> None:
+    """Keep a model's layers in four bits from being packed anew at their first pass without gradients.
+
+    On a processor with AVX512-BF16 bitsandbytes does so, for good and with scales rounded to bfloat16: the numbers
+    would be others than on the next machine, than those that an adapter on them was trained with, and than before a
+    training was interrupted. It has no setting for this (0.50), only an attribute of each layer.
+    """
+    for layer in layers:
+        if hasattr(layer, "support_avx512bf16_for_cpu"):
+            layer.support_avx512bf16_for_cpu = False
 
 
 def _is_cached(name: str) -> bool:

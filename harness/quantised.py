@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import HarnessError
-from harness.values import Arm, Comparison, GateRule, Run, Suite, Verdict
+from harness.identity import digest
+from harness.values import Arm, Comparison, GateRule, ModelRef, Ref, Run, Suite, Verdict
 
 if TYPE_CHECKING:
     from harness.catalog import Catalog
+    from harness.execution.merging import Lineage
+    from harness.execution.places import Place
     from harness.experiment import Setting
     from harness.plan import Plan, PlannedTask
     from harness.protocols import Backend, Quantization
@@ -33,43 +35,78 @@ class Judged:
     """``None`` where the suite has no gates."""
 
 
+def names(made_of: Lineage, model: ModelRef, kind: Quantization) -> Mapping[str, str | None]:
+    """What tells a copy from every other; ``model`` is the suite's, in whose type all but the packed weights are."""
+    return {**made_of.names, "kind": kind, "dtype": model.dtype}
+
+
 def judge(
-    reader: Reader, setting: Setting, suite: Suite, run: Run, merged: Path, copy: Path, kind: Quantization
+    reader: Reader, setting: Setting, suite: Suite, made_of: Lineage, merged: Place, copy: Place, kind: Quantization
 ) -> Judged:
     """Write the copy, ask both models what the run was asked, and hold the copy to the merged model.
 
     A gate that limits a drop is about what quantising lost; one that demands a gain, or a score, is as the suite has
-    it: against the base model and its prompt as they were measured with the run.
+    it: against the base model and its prompt as they were measured with the run. What an earlier call has written or
+    recorded is neither written nor asked again.
     """
-    from harness import experiment
-    from harness.execution.merging import unfinished
-    from harness.identity import digest
     from harness.judgement import Judgement, recorded_baselines
 
-    ref = replace(suite.model, name=str(merged), revision=None)
-    asked = replace(suite, model=ref, digest=digest([run.suite_digest, MERGED, str(merged), kind]))
-    plan = _plan(reader, setting.catalog, asked, run)
-    backend: Backend = plan.backend.instance
-    setting.observer.stage(f"quantising to {kind}")
-    with unfinished(copy) as folder:
-        backend.quantize(ref, kind, folder / "model")
-        (folder / "model").rename(copy)
-    arms = (Arm(MERGED, ref), Arm(kind, replace(ref, name=str(copy))))
-    whole, candidate = experiment.evaluate(plan, setting, arms)
+    run, ref = made_of.run, replace(suite.model, name=str(merged.folder), revision=None)
+    backend: Backend = setting.catalog.make("backend", Ref(suite.model.backend)).instance
+    if copy.made_before(names(made_of, suite.model, kind)) is None:
+        setting.observer.stage(f"quantising to {kind}")
+        backend.quantize(ref, kind, copy.workplace / "model")
+        copy.keep(copy.workplace / "model", names(made_of, suite.model, kind), {})
+    plan = _plan(reader, setting.catalog, replace(suite, model=ref), run)
+    plan = replace(plan, suite=replace(plan.suite, digest=_digest(plan, made_of, merged, copy, kind)))
+    arms = (Arm(MERGED, ref), Arm(kind, replace(ref, name=str(copy.folder))))
+    whole, candidate = _asked(reader, setting, plan, arms)
+    _note_what_was_seen(reader, setting, run, candidate)
     rules = [_held_to_the_merged(rule) for rule in suite.gates]
     baselines = {arm.arm: arm for arm in _baselines(reader, run)} | {MERGED: whole}
     baselines |= recorded_baselines(reader, suite.name, rules, candidate)
     judgement = Judgement(reader, setting.catalog, candidate, baselines)
     verdict = judgement.verdict(rules) if rules else None
-    if verdict:
+    if verdict and not reader.is_judged(candidate.id):
         _note_the_look(setting, candidate, verdict)
     return Judged(kind, whole, judgement.comparison(), verdict)
+
+
+def _digest(plan: Plan, made_of: Lineage, merged: Place, copy: Place, kind: Quantization) -> str:
+    """What two calls share that ask the same of the same models, and no other two."""
+    from harness.execution.cache import source_of
+
+    metrics = [metric for planned in plan.tasks for metric in planned.metrics]
+    scoring = [[each.label, each.origin, source_of(type(each.instance))] for each in metrics]
+    models = [merged.content, copy.content, str(merged.folder), plan.suite.model]
+    return digest([names(made_of, plan.suite.model, kind), models, scoring])
+
+
+def _asked(reader: Reader, setting: Setting, plan: Plan, arms: Sequence[Arm]) -> list[Run]:
+    """The runs of the merged model and its copy: as they are recorded, gone on with, or begun."""
+    from harness import experiment
+
+    recorded = reader.finished(plan.suite.name, plan.suite.digest)
+    found = [recorded[arm.name] for arm in arms if arm.name in recorded]
+    if len(found) == len(arms) and all(reader.is_finished(run.experiment) for run in found):
+        setting.observer.note(f"{found[-1].experiment} has asked both before")
+        return found
+    return experiment.evaluate(plan, setting, arms)
+
+
+def _note_what_was_seen(reader: Reader, setting: Setting, run: Run, candidate: Run) -> None:
+    """Items that the adapter was trained on say no more of the merged model and its copy than they say of it."""
+    from harness.store.writer import Writer
+
+    seen = {task.name: found for task in reader.tasks(run.id) if (found := reader.seen(run, task.name))}
+    if seen:
+        with Writer(setting.record) as writer:
+            writer.add_data_checks(candidate.experiment, digest(["seen by", run.id, seen]), (), seen)
 
 
 def _plan(reader: Reader, catalog: Catalog, suite: Suite, run: Run) -> Plan:
     """The run's recorded tasks once more, with the very items that it answered."""
     from harness.plan import Plan
-    from harness.values import Ref
 
     return Plan(
         suite=suite,

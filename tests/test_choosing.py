@@ -258,7 +258,17 @@ def test_without_a_gate_that_compares_there_is_nothing_to_choose_by(project: Pro
 
 def test_a_candidate_without_the_gates_task_is_never_the_best(project: Project) -> None:
     recorded(project, {"elsewhere": gains()}, [Task("shapes", "generate", (Ref(METRIC),))])
-    assert chosen(gate(project, "elsewhere", "base")) == "base-run"
+    assert chosen(gate(project, "elsewhere", "slight")) == "slight-run"
+
+
+def test_a_baseline_among_its_own_candidates_is_never_the_best_since_it_would_pass_whatever_it_answers(
+    project: Project,
+) -> None:
+    recorded(project, {"worse": [0.0] * ITEMS})
+    assert chosen(gate(project, "base", "worse")) == "worse-run"
+    alone = project.run("gate", "base-run", "base-run", "--suite", "suite.yaml")
+    assert alone.exit_code == 2
+    assert "base-run cannot be judged against itself" in alone.err
 
 
 def test_a_baseline_without_the_gates_task_leaves_it_unmeasured(project: Project) -> None:

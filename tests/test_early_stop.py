@@ -168,7 +168,7 @@ def test_a_gate_on_the_last_release_finds_the_candidate_that_passed(stopped: Pro
     against = stopped.folder / "release.yaml"
     text = (stopped.folder / "suite.yaml").read_text()
     against.write_text(text.replace(DROP, "{benchmark: canary, max_drop: 0.4, against: release}"))
-    verdict = stopped.run("gate", "tiny-1/base", "tiny-1/base", "--suite", "release.yaml", "--json").json["verdict"]
+    verdict = stopped.run("gate", "tiny-1/prompted", "tiny-1/base", "--suite", "release.yaml", "--json").json["verdict"]
     assert verdict["rulings"][0]["outcome"] != "failed"
     assert verdict["rulings"][0]["items"] == len(asked(stopped)["base"])
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import ast
+import graphlib
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+
+import harness
+from harness import hookspecs, protocols, rows, values
 
 ROOT = Path(__file__).parent.parent
 MODULES = sorted((ROOT / "harness").rglob("*.py"))
@@ -158,6 +164,75 @@ def test_a_plugin_knows_the_face_and_itself_only(path: Path) -> None:
         if top == "harness":
             assert part_of(name) == "__init__", f"{path} goes past the face to {name}"
         assert not top.startswith("harness_") or top == own, f"{path} imports another plugin, {top}"
+
+
+def test_no_import_goes_in_a_circle() -> None:
+    """Module by module, imports in bodies and for types alone counted too."""
+    below = {_name(path): set(_modules_named_in(path)) - {_name(path)} for path in MODULES}
+    house = below.keys()
+    list(graphlib.TopologicalSorter({name: needed & house for name, needed in below.items()}).static_order())
+
+
+def _name(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _modules_named_in(path: Path) -> Iterator[str]:
+    """What a module takes something from; a package whose modules alone are named is none of it."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            for alias in node.names:
+                yield f"{node.module}.{alias.name}" if _is_module(node.module, alias.name) else node.module
+
+
+@pytest.mark.parametrize("package", [values, protocols], ids=["values", "protocols"])
+def test_a_package_that_was_one_page_gives_all_that_its_modules_define(package: ModuleType) -> None:
+    """So that nobody needs to know which of its modules a name stands in."""
+    folder = ROOT / package.__name__.replace(".", "/")
+    defined = {name for path in folder.glob("[!_]*.py") for name in _defined_in(path)}
+    assert defined == set(package.__all__)
+    past_the_face = [
+        str(path)
+        for path in [*MODULES, *PLUGINS]
+        if path.parent != folder and any(name.startswith(f"{package.__name__}.") for name in imports_of(path))
+    ]
+    assert past_the_face == []
+
+
+def _defined_in(path: Path) -> Iterator[str]:
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        names = [each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)]
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names = [node.name]
+        yield from (name for name in names if not name.startswith("_"))
+
+
+ROWS = [name for name, each in vars(rows).items() if getattr(each, "__module__", "") == rows.__name__]
+HANDED_OVER = {*values.__all__, *protocols.__all__, *ROWS}
+"""Types of the house that a plugin may meet."""
+
+
+@pytest.mark.parametrize("name", [name for name in vars(hookspecs) if name.startswith("harness_")])
+def test_whatever_a_hook_is_given_has_its_name_on_the_face(name: str) -> None:
+    assert _types_named_by(vars(hookspecs)[name]) <= set(harness.__all__)
+
+
+@pytest.mark.parametrize("name", [name for name in protocols.__all__ if name in harness.__all__])
+def test_whatever_a_plugin_is_given_or_gives_has_its_name_on_the_face(name: str) -> None:
+    for member in vars(getattr(harness, name)).values():
+        assert _types_named_by(member.fget if isinstance(member, property) else member) <= set(harness.__all__)
+
+
+def _types_named_by(function: object) -> set[str]:
+    written = " ".join(map(str, getattr(function, "__annotations__", {}).values()))
+    return set(re.findall(r"[A-Za-z_]+", written)) & HANDED_OVER
+
+
+def test_the_types_of_the_face_are_told_to_a_plugins_type_checker() -> None:
+    """Without this file mypy takes an installed package's every name for ``Any``."""
+    assert (ROOT / "harness" / "py.typed").is_file()
 
 
 def test_every_module_imports_alone() -> None:

@@ -210,6 +210,22 @@ def test_no_cell_of_a_spreadsheet_can_be_run_and_no_id_is_taken_for_a_number(tmp
     assert (row["prompt"], row["left"], row["right"]) == ("' @x", f"'{NASTY}", "'\t-1")
 
 
+@pytest.mark.parametrize(
+    ("text", "cell"),
+    [
+        ("see;=HYPERLINK(1)", "see;'=HYPERLINK(1)"),
+        ("a; +1;b", "a;' +1;b"),
+        ("\uff1dSUM(A1)", "'\uff1dSUM(A1)"),
+        ("\u00a0=1", "'\u00a0=1"),
+        ("a; b", "a; b"),
+    ],
+)
+def test_nor_can_what_other_spreadsheets_take_for_a_cell_or_a_sign(tmp_path: Path, text: str, cell: str) -> None:
+    write(tmp_path / "sheet.csv", [SheetRow(ONE, text, "a", "b")], BLIND)
+    with (tmp_path / "sheet.csv").open(encoding="utf-8-sig", newline="") as file:
+        assert next(csv.DictReader(file))["prompt"] == cell
+
+
 def test_equal_answers_are_a_tie_that_nobody_is_asked_about(tmp_path: Path) -> None:
     sheet = tmp_path / "sheet.jsonl"
     write(sheet, [SheetRow(ONE, "?", "same", "same"), SheetRow(TWO, "?", "a", "b")], BLIND)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.testing.tiny import tiny_llama
 
@@ -34,10 +35,27 @@ SIZES = {
 def sized_llama(folder: Path, size: str, dtype: str = "float32") -> Path:
     """``folder`` filled with the model, its embeddings tied; what it says is noise."""
     import torch
-    from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM
+    from transformers import LlamaForCausalLM
 
-    if (folder / "config.json").is_file():
+    if (folder / "model.safetensors").is_file() or (folder / "model.safetensors.index.json").is_file():
         return folder
+    config = described(folder, size, dtype)
+    before = torch.get_default_dtype()
+    torch.manual_seed(0)
+    torch.set_default_dtype(getattr(torch, dtype))
+    try:
+        with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
+            model = LlamaForCausalLM(config)
+    finally:
+        torch.set_default_dtype(before)
+    model.save_pretrained(folder, safe_serialization=True)
+    return folder
+
+
+def described(folder: Path, size: str, dtype: str = "float32") -> Any:  # noqa: ANN401 - a configuration of transformers'
+    """The model's configuration, which with its tokenizer is put into ``folder``; it has no weights yet."""
+    from transformers import AutoTokenizer, LlamaConfig
+
     shape = SIZES[size]
     tokenizer = AutoTokenizer.from_pretrained(tiny_llama(folder.with_name(f"{folder.name}-tokenizer")))
     config = LlamaConfig(
@@ -52,15 +70,8 @@ def sized_llama(folder: Path, size: str, dtype: str = "float32") -> Path:
         eos_token_id=tokenizer.eos_token_id,
         pad_token_id=tokenizer.pad_token_id,
         tie_word_embeddings=True,
+        dtype=dtype,
     )
-    before = torch.get_default_dtype()
-    torch.manual_seed(0)
-    torch.set_default_dtype(getattr(torch, dtype))
-    try:
-        with torch.device("cuda" if torch.cuda.is_available() else "cpu"):
-            model = LlamaForCausalLM(config)
-    finally:
-        torch.set_default_dtype(before)
-    model.save_pretrained(folder, safe_serialization=True)
+    config.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-    return folder
+    return config

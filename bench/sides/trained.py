@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,8 @@ class Work:
     """Of plain TRL: its ``default``, or ``float32``."""
     order: str = "its own"
     """Of plain TRL's batches: ``its own``, or that of the ``harness``, for one epoch."""
+    warms: bool = False
+    """Whether a few steps are trained first and forgotten, in which a GPU's kernels are loaded and compiled."""
 
     def save(self, path: Path) -> Path:
         """Write it as JSON."""
@@ -85,26 +88,78 @@ class Clock:
 
 
 @contextmanager
-def watched() -> Iterator[Clock]:
-    """Times ``transformers.Trainer.train``, in which every side's steps are taken, and counts its tokens of loss."""
+def watched(warm: int = 0) -> Iterator[Clock]:
+    """Times ``transformers.Trainer.train``, in which every side's steps are taken, and counts its tokens of loss.
+
+    The first ``warm`` steps do not count; the rows must be of equal length then.
+    """
     from transformers import Trainer
 
     clock, original = Clock(), Trainer.train
 
     def train(self: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
-        started = time.perf_counter()
+        begun = _begun(self, warm)
         try:
             return original(self, *args, **kwargs)
         finally:
-            clock.seconds = time.perf_counter() - started
-            clock.steps = int(self.state.global_step)
-            clock.loss_tokens = round(_labels(self.train_dataset) * float(self.state.epoch or 0.0))
+            _wait(self.args.device)
+            clock.seconds = time.perf_counter() - begun.at
+            clock.steps = int(self.state.global_step) - begun.step
+            clock.loss_tokens = round(_labels(self.train_dataset) * (float(self.state.epoch or 0.0) - begun.epoch))
 
     Trainer.train = train  # type: ignore[method-assign]
     try:
         yield clock
     finally:
         Trainer.train = original  # type: ignore[method-assign]
+
+
+@dataclass
+class _Begun:
+    """When, and where in the training, the clock began."""
+
+    at: float
+    step: int = 0
+    epoch: float = 0.0
+
+
+def _begun(trainer: Any, warm: int) -> _Begun:  # noqa: ANN401
+    from transformers import TrainerCallback
+
+    begun = _Begun(time.perf_counter())
+
+    class AfterSteps(TrainerCallback):
+        """Begins anew when the first steps are done."""
+
+        def on_step_end(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ANN401
+            if state.global_step == warm:
+                _wait(args.device)
+                begun.at, begun.step, begun.epoch = time.perf_counter(), state.global_step, float(state.epoch or 0.0)
+
+    if warm:
+        trainer.add_callback(AfterSteps())
+    return begun
+
+
+def _wait(device: Any) -> None:  # noqa: ANN401 - a torch.device
+    """Until a GPU has done what it was given; a CPU has."""
+    if device.type == "cuda":
+        import torch
+
+        torch.cuda.synchronize(device)
+
+
+def after_warming(train: Callable[[Work], Trained], work: Work) -> Trained:
+    """What ``train`` makes of the work, with its own peak; a few steps before, where the work says so."""
+    if work.warms:
+        short = {"max_steps": 3}
+        train(replace(work, options=work.options | short, output=f"{work.output}-warm", validation=None))
+        import torch
+
+        gc.collect()
+        torch.cuda.empty_cache()
+        torch.cuda.reset_peak_memory_stats()
+    return train(work)
 
 
 def _labels(dataset: Any) -> int:  # noqa: ANN401

@@ -11,7 +11,7 @@ from harness.advice.model.shape import ModelShape
 from harness.advice.money.cost import BreakEven, Offer, Prices, Traffic
 from harness.advice.route.strategy import Strategy
 from harness.advice.situation import Situation
-from harness.advice.time.duration import Duration
+from harness.advice.time.duration import Duration, Evaluation
 from harness.advice.training.hyperparameters import Lengths, TrainingAdvice
 
 
@@ -41,8 +41,10 @@ class Counsel:
     evaluation_memory: int | None = None
     """Bytes that answering takes at its largest moment."""
     duration: Duration | None = None
-    evaluation_seconds: float | None = None
-    """Of asking every arm everything."""
+    evaluation: Evaluation | None = None
+    """Of asking all arms."""
+    peak_memory: int | None = None
+    """Bytes that the steps that were timed took at their largest moment."""
     prices: Prices | None = None
     offers: tuple[Offer, ...] = ()
     traffic: Traffic | None = None

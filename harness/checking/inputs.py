@@ -76,10 +76,13 @@ def max_length(suite: Suite, catalog: Catalog) -> int | None:
     if suite.training is None:
         return None
     ref = suite.training.stages[-1].trainer
-    fields = {each.name: each for each in dataclasses.fields(catalog.find("trainer", ref.name).plugin_class)}
-    if "max_length" not in fields:
-        return None
-    length = ref.options.get("max_length", fields["max_length"].default)
+    return cut_at(ref, catalog.find("trainer", ref.name).plugin_class)
+
+
+def cut_at(trainer: Ref, plugin_class: type) -> int | None:
+    """Tokens at which a trainer with these options cuts a row; ``None`` where it knows no such thing."""
+    known = [each for each in dataclasses.fields(plugin_class) if each.name == "max_length"]
+    length = trainer.options.get("max_length", known[0].default) if known else None
     return length if isinstance(length, int) else None
 
 

@@ -31,11 +31,6 @@ def can_fork() -> bool:
     return sys.platform != "darwin" and "fork" in multiprocessing.get_all_start_methods()
 
 
-def cores() -> int:
-    """How many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def each_apart(
     work: Callable[[Job], Result], jobs: Sequence[Job], *, processes: int
 ) -> Iterator[tuple[Job, Result | Died]]:

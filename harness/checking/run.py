@@ -9,7 +9,8 @@ from typing import get_args
 
 from harness.checking.asked import PlannedCheck
 from harness.checking.one import Outcome, outcome
-from harness.checking.processes import Died, can_fork, cores, each_apart
+from harness.checking.processes import Died, can_fork, each_apart
+from harness.machine import cores
 from harness.rows import CheckedTable, DataContext, Finding, Table
 from harness.values import Severity
 

@@ -34,7 +34,22 @@ _items = options.flag(
 )
 
 
-@advise.command(epilog="'harness advise prompt SUITE' keeps the best prompt found as the 'prompted' arm of the suite.")
+class _AsTheGroup(click.Context):
+    """What a command is called that runs where no other is named."""
+
+    @property
+    def command_path(self) -> str:
+        """``harness advise``."""
+        return self.parent.command_path if self.parent else super().command_path
+
+
+class _About(click.Command):
+    context_class = _AsTheGroup
+
+
+@advise.command(
+    cls=_About, epilog="'harness advise prompt SUITE' keeps the best prompt found as the 'prompted' arm of the suite."
+)
 @click.argument("suite", type=click.Path(path_type=Path), required=False)
 @click.option("--model", help="Without a suite: the model, a hub id or a folder.")
 @click.option("--data", type=click.Path(path_type=Path), multiple=True, help="Without a suite: a file of rows.")
@@ -60,18 +75,22 @@ def about(context: click.Context, /, suite: Path | None, output: Path, as_json: 
     examples and with chain of thought, on validation items; the record keeps every answer. What only people know is
     asked at a terminal, or stands under 'advice:' in the suite, or in flags.
     """
+    from harness.cli.advise_telling import Telling
     from harness.cli.advise_work import Work
+    from harness.cli.advise_writing import write_training
 
     _refuse_mixed(suite, flags)
     with contextlib.ExitStack() as stack:
         work = Work.begun(context, stack, suite, output, as_json, flags)
         counsel, power = work.advise()
-        if as_json:
-            work.tell_scripts(counsel, power)
-        else:
-            work.tell(counsel, power, details=flags["details"], svg=flags["svg"])
-        if flags["write"]:
-            work.write(counsel)
+        telling = Telling(suite, output, counsel, power, flags["details"])
+        telling.json() if as_json else telling.screen()
+        if flags["svg"]:
+            telling.picture(flags["svg"])
+        if suite and flags["write"]:
+            write_training(suite, counsel, work.subject, work.catalog)
+            if not as_json:
+                click.echo(f"written: trainer in {suite}")
     return Exit.DONE
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import fields, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from harness.errors import UsageError
 from harness.values import SuiteAdvice
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -53,7 +55,10 @@ def answers(command: Command) -> Command:
 
 
 def over(said: SuiteAdvice, flags: Mapping[str, Any]) -> SuiteAdvice:
-    """What the suite says with the flags that were given in its place."""
+    """What the suite says with the flags that were given in its place.
+
+    Raises ``UsageError`` for what YAML and click take for numbers, and nobody can reckon with.
+    """
     known = {each.name for each in fields(SuiteAdvice)}
     given = {name: value for name, value in flags.items() if name in known and value is not None and value != ()}
     if "lacks" in given:
@@ -62,4 +67,9 @@ def over(said: SuiteAdvice, flags: Mapping[str, Any]) -> SuiteAdvice:
         if "lacks" in given:
             raise click.UsageError("--lacks and --nothing-lacks say opposite things; keep one")
         given["lacks"] = ()
-    return replace(said, **given)
+    answers = replace(said, **given)
+    for each in fields(answers):
+        value = getattr(answers, each.name)
+        if isinstance(value, float) and not math.isfinite(value):
+            raise UsageError(f"advice.{each.name} is no number to reckon with: {value}")
+    return answers

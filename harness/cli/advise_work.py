@@ -1,10 +1,10 @@
-"""One call of ``harness advise`` at work: look, measure, ask, reason, tell."""
+"""One call of ``harness advise`` at work: look, measure, ask, reason."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 class Work:
     """One call at work."""
 
-    suite: Path | None
     output: Path
     host: Host
     catalog: Catalog
@@ -66,7 +65,6 @@ class Work:
         host, catalog = options.hosts(context)
         subject = _subject(suite, catalog, flags)
         return cls(
-            suite=suite,
             output=output,
             host=host,
             catalog=catalog,
@@ -95,53 +93,6 @@ class Work:
             evaluation_seconds=foresight.seconds_as_planned if foresight else None,
         )
         return gather(self.subject, self.ground, found, self.catalog, self.prices, self.reader), foresight
-
-    def write(self, counsel: Counsel) -> None:
-        """Put the advice into the suite."""
-        from harness.cli.advise_writing import write_training
-
-        assert self.suite is not None
-        write_training(self.suite, counsel, self.subject, self.catalog)
-        if not self.as_json:
-            click.echo(f"written: trainer in {self.suite}")
-
-    def tell(self, counsel: Counsel, power: Foresight | None, *, details: bool, svg: Path | None) -> None:
-        """Show the screen, and save it as a picture where that is asked for."""
-        from rich.console import Console
-
-        from harness.cli import foresee
-        from harness.report.advice import advice_screen, advice_svg
-
-        shown = None
-        if power:
-            whole = f"harness power {self.suite}{self._place}"
-            shown = foresee.screen(counsel.name, power) if details else foresee.lines(power, whole)
-        commands = self._next_commands
-        Console().print(advice_screen(counsel, shown, next_commands=commands, details=details))
-        if svg:
-            picture = advice_svg(counsel, shown, next_commands=commands, details=details)
-            options.write_picture(svg, picture)
-
-    def tell_scripts(self, counsel: Counsel, power: Foresight | None) -> None:
-        """The same as JSON."""
-        from harness.cli import foresee
-        from harness.report import export
-
-        facts = {each.name: getattr(counsel, each.name) for each in fields(counsel)}
-        memory = [{"total": row.footprint.total, **export.to_json(row)} for row in counsel.memory]
-        told = {**facts, "memory": memory, "power": foresee.facts(power) if power else None}
-        click.echo(export.json_text(told))
-
-    @property
-    def _place(self) -> str:
-        return "" if self.output == Path("results") else f" --output {self.output}"
-
-    @property
-    def _next_commands(self) -> Sequence[str]:
-        if self.suite is None:
-            return ()
-        named = ("harness advise prompt {}", "harness advise {} --write", "harness run {}")
-        return [command.format(self.suite) + self._place for command in named]
 
     @contextlib.contextmanager
     def _measuring(self) -> Iterator[Setting]:

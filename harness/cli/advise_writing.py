@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from harness.errors import UsageError
+from harness.report.advice_words import gist
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from harness.values import Suite, SuiteAdvice
 
 _MOST = 90
-"""Characters of a comment."""
+"""Characters of a comment, where a clause ends within them."""
 
 
 def keep_prompt(path: Path, measured: Measured) -> None:
@@ -69,7 +70,7 @@ def _comment(choice: Choice) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _MOST else text[: _MOST - 1].rstrip(" ,;") + "\N{HORIZONTAL ELLIPSIS}"
+    return gist(text, _MOST)
 
 
 def _of_another_method(suite: Suite, method: str, catalog: Catalog) -> Collection[str]:

@@ -66,39 +66,54 @@ def merge(
     Both answer the run's own items in float32: at least 99 % of the greedy texts must be equal, and no
     log-likelihood may be off by more than 0.001. What is not proved is not kept, and the exit status is 3. A quantised
     copy is judged as any candidate: gates that limit a drop hold it to the merged model, the others ask what they ask.
+    After a crash the same command goes on where it stopped.
     """
+    import contextlib
     from dataclasses import replace
 
+    from harness import quantised
     from harness.execution import merging
-    from harness.quantised import judge
+    from harness.execution.places import claimed
     from harness.store.database import RECORD
     from harness.store.reader import Reader
     from harness.suite.load import load
     from harness.values import Ref
 
     host, catalog = options.hosts(context)
-    folder = folder.resolve()
-    copy = folder.with_name(f"{folder.name}-{quantize}")
     judged: Judged | None = None
-    with Reader(results / RECORD) as reader, options.watching(quiet=as_json) as observer:
-        recorded = reader.run(run)
+    with (
+        Reader(results / RECORD) as reader,
+        options.watching(quiet=as_json) as observer,
+        contextlib.ExitStack() as claims,
+    ):
+        recorded = _tuned(reader, run)
         path, text = reader.suite_file(recorded.experiment)
         suite = load(path, text=text)
         suite = replace(suite, model=replace(suite.model, device=device or suite.model.device))
         backend: Backend = catalog.make("backend", Ref(suite.model.backend)).instance
         made_of = merging.lineage(recorded, backend, suite.model)
-        if quantize:
-            merging.refuse_full(copy)
         asked = merging.questions(reader, recorded)
-        proof = merging.merge(made_of, asked, backend, folder, observer, _card(reader, recorded))
-        if proof.is_proved and quantize:
+        place = claims.enter_context(claimed(folder.resolve()))
+        place.refuse_other(made_of.names)
+        copy = None
+        if quantize:
+            copy = claims.enter_context(claimed(place.folder.with_name(f"{place.folder.name}-{quantize}")))
+            copy.refuse_other(quantised.names(made_of, suite.model, quantize))
+        proof = merging.merge(made_of, asked, backend, place, observer, _card(reader, recorded))
+        if proof.is_proved and quantize and copy:
             setting = options.setting(results, host, catalog, observer)
-            judged = judge(reader, setting, suite, recorded, folder, copy, quantize)
-            merging.describe(copy, _card(reader, recorded, judged)(proof))
-    _tell(recorded, proof, folder, copy if judged else None, judged, path, results, as_json)
+            judged = quantised.judge(reader, setting, suite, made_of, place, copy, quantize)
+            copy.describe(_card(reader, recorded, judged)(proof))
+    _tell(recorded, proof, place.folder, copy.folder if judged and copy else None, judged, path, results, as_json)
     if not proof.is_proved:
         return Exit.FAILED
     return OF_VERDICT[judged.verdict.outcome] if judged and judged.verdict else Exit.DONE
+
+
+def _tuned(reader: Reader, name: str) -> Run:
+    """The run of this name; of an experiment, the only one with an adapter, besides checkpoints that were tried."""
+    adapted = [run for run in reader.experiment_runs(name) if run.adapter and "@" not in run.arm]
+    return adapted[0] if len(adapted) == 1 else reader.run(name)
 
 
 def _card(reader: Reader, run: Run, judged: Judged | None = None) -> Card:

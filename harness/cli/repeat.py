@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 def suite_of(run: str, output: Path) -> tuple[str, Suite]:
-    """The experiment of a recorded run, and its suite as it was then."""
+    """The experiment of this name or of a recorded run, and its suite as it was then."""
     from harness.store.database import RECORD
     from harness.store.reader import Reader
     from harness.suite.load import load
 
     with Reader(output / RECORD) as reader:
-        experiment = reader.run(run).experiment
-        digest = reader.run(run).suite_digest
+        recorded = next(iter(reader.experiment_runs(run)), None) or reader.run(run)
+        experiment, digest = recorded.experiment, recorded.suite_digest
         path, text = reader.suite_file(experiment)
         if not reader.trainings(experiment):
             raise UsageError(f"{experiment} trained nothing that could be repeated", remedy="name a run with a trainer")

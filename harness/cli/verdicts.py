@@ -15,6 +15,7 @@ from harness.errors import HarnessError, UsageError, did_you_mean
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from harness.store.reader import Reader
     from harness.values import Run, Suite, Verdict
 
 
@@ -86,19 +87,24 @@ def gate(
     _, catalog = options.hosts(context)
     with Reader(output / RECORD) as reader:
         before = reader.run(baseline)
-        each = [
-            Judgement(
-                reader,
-                catalog,
-                after,
-                stand_ins(reader, before) | recorded_baselines(reader, asked.name, asked.gates, after),
-            )
-            for after in map(reader.run, candidates)
-        ]
+        each = []
+        for after in _others(reader, before, candidates):
+            held_to = stand_ins(reader, before) | recorded_baselines(reader, asked.name, asked.gates, after)
+            # Held to itself no candidate has lost anything: it would pass whatever it answers.
+            others = {arm: run for arm, run in held_to.items() if run.id != after.id}
+            each.append(Judgement(reader, catalog, after, others))
         chosen = best_of(each, asked.gates, on_fresh_items=pay == "half") if len(each) > 1 else each[0]
         comparison, verdict = chosen.comparison(), chosen.verdict(asked.gates)
     _note_the_look(output, [judgement.candidate for judgement in each], verdict)
     return Telling(output, suite, as_json, svg).tell(comparison, verdict)
+
+
+def _others(reader: Reader, baseline: Run, candidates: Sequence[str]) -> list[Run]:
+    """The candidates' runs, each once; raises ``UsageError`` where there is none beside the baseline."""
+    found = list({run.id: run for run in map(reader.run, candidates)}.values())
+    if all(run.id == baseline.id for run in found):
+        raise UsageError(f"{baseline.id} cannot be judged against itself", remedy="name another run as CANDIDATE")
+    return found
 
 
 def _refuse_unknown_names(suite: Suite) -> None:

@@ -17,6 +17,9 @@ from harness.comparison.method import Method
 from harness.comparison.statistics import Array, Bounds, is_within
 from harness.values import GateRule, Pair, Stopping
 
+_TINY = 1e-9
+"""Rounding: 0.29 times 100 is a little less than 29."""
+
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
@@ -241,7 +244,7 @@ def why_no_question(rule: GateRule, evidence: Evidence) -> str | None:
         return f"all {asked} samples miss a score"
     if rule.min_items is not None and asked < rule.min_items:
         return f"{asked:,} items were asked, and the gate wants {rule.min_items:,}"
-    if rule.max_missing is not None and asked - known > rule.max_missing * asked:
+    if rule.max_missing is not None and asked - known > rule.max_missing * asked * (1 + _TINY):
         return f"{asked - known:,} of {asked:,} scores are missing, more than the {rule.max_missing:.3g} that may be"
     width = math.inf if both.bounds is None else both.bounds[1] - both.bounds[0]
     if rule.max_drop is not None and not rule.relative and rule.max_drop >= width:

@@ -43,17 +43,18 @@ def items_needed_for_gain(
 
 
 def items_needed_at_spread(
-    distance: float, variance: float, room: float, alpha: float = 0.05, power: float = 0.9
+    distance: float, variance: float, room: float, alpha: float = 0.05, power: float = 0.9, flip: float = 1.0
 ) -> int | None:
     """The same for any scores, from a pilot: the mean lies ``distance`` from the limit, one item has ``variance``.
 
     ``room`` is how far the mean lies from the bound that an unseen item could have: with equal values a limit at
-    ``distance`` holds from ln(alpha) / ln(1 - distance / room) items on. Less exact than ``items_needed``: the variance
-    under the null is taken to be the pilot's.
+    ``distance`` holds from ln(alpha) / ln(1 - distance / room) items on. ``flip`` is the size of a whole flip in the
+    scores' unit, half of which the continuity correction takes: the width of their scale, 0 where no test corrects.
+    Less exact than ``items_needed``: the variance under the null is taken to be the pilot's.
     """
     if distance <= 0 or room <= 0:
         return None
-    return _items(distance, variance, variance, distance / room, alpha, power)
+    return _items(distance, variance, variance, distance / room, alpha, power, flip)
 
 
 def items_to_show(null: float, truth: float, discordance: float, alpha: float = 0.05, power: float = 0.9) -> int | None:
@@ -167,12 +168,18 @@ def _least(needed: Callable[[float], int | None], low: float, items: int) -> flo
 
 
 def _items(
-    distance: float, under_null: float, under_truth: float, unseen: float, alpha: float, power: float
+    distance: float,
+    under_null: float,
+    under_truth: float,
+    unseen: float,
+    alpha: float,
+    power: float,
+    flip: float = 1.0,
 ) -> int | None:
     """``unseen`` is the share of items at the bound that would make the null true though none was seen."""
     spread = _above(alpha) * math.sqrt(under_null)
     spread += _above(1 - power) * math.sqrt(under_truth)
-    root = (spread + math.sqrt(spread**2 + 2 * distance)) / (2 * distance)
+    root = (spread + math.sqrt(spread**2 + 2 * distance * flip)) / (2 * distance)
     without_flips = math.log(alpha) / math.log1p(-unseen) if 0 < unseen < 1 else 0.0
     items = max(root**2, without_flips)
     return math.ceil(items) if items <= MOST else None

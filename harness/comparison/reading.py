@@ -176,7 +176,7 @@ def _items_to_tell(trial: Trial, levels: tuple[float, float]) -> int | None:
     # A drop is planned for no change at best: a lucky sample is no reason to promise less.
     truth = min(mean, asked.even) if asked.even is not None and min(asked.even, mean) > null else mean
     level = levels[0] if truth > null else levels[1]
-    items = _items(asked, truth, trial.rule, level)
+    items = _items(asked, truth, trial.rule, level, _width(trial.both))
     if items is not None and trial.test.clusters is not None and asked.bounds is not None:
         design = clusters.design(asked.worst, trial.test.clusters)
         share = abs(truth - null) / (asked.bounds[1] - asked.bounds[0])
@@ -188,17 +188,25 @@ def _items_to_tell(trial: Trial, levels: tuple[float, float]) -> int | None:
 def _items_for_five_points(rule: GateRule, both: Sides) -> int | None:
     if rule.max_drop is None or both.bounds is None:
         return None
-    width = both.bounds[1] - both.bounds[0]
+    width = _width(both)
     asked = change(both, given_back=FIVE_POINTS) if rule.relative else change(both, null=-FIVE_POINTS * width)
-    return None if asked.even is None else _items(asked, asked.even, rule, rule.alpha)
+    return None if asked.even is None else _items(asked, asked.even, rule, rule.alpha, width)
 
 
-def _items(asked: Question, truth: float, rule: GateRule, alpha: float) -> int | None:
-    """Items that would show on which side of the null the truth lies."""
+def _width(both: Sides) -> float:
+    """How far apart two scores can be, which is the size of a whole flip; 0 for metrics without bounds.
+
+    Their test corrects for no flips, and seconds or euros have no natural unit.
+    """
+    return 0.0 if both.bounds is None else both.bounds[1] - both.bounds[0]
+
+
+def _items(asked: Question, truth: float, rule: GateRule, alpha: float, flip: float) -> int | None:
+    """Items that would show on which side of the null the truth lies; ``flip`` is the size of a whole one."""
     side = 1 if truth > asked.null else -1
     if asked.bounds is not None and rule.level is None and not rule.relative and _are_flips(asked):
         unit = asked.bounds[1]
         discordance = max(float(np.abs(asked.observed).mean()), abs(truth)) / unit
         return items_to_show(side * asked.null / unit, side * truth / unit, discordance, alpha)
     room = math.inf if asked.bounds is None else side * (truth - asked.bounds[0 if side > 0 else 1])
-    return items_needed_at_spread(abs(truth - asked.null), float(asked.observed.var()), room, alpha)
+    return items_needed_at_spread(abs(truth - asked.null), float(asked.observed.var()), room, alpha, flip=flip)

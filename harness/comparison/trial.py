@@ -26,7 +26,7 @@ from harness.comparison.statistics import Array, Side
 from harness.values import GateRule
 
 _MOST_SHARE = 10.0
-"""Changes are sought up to this many times the baseline's score."""
+"""Changes are sought up to this many times the baseline's score, or the observed change where that is more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,8 @@ class Trial:
         baseline: Array = self.both.baseline[complete]
         whole = float(baseline.sum())
         value = float((self.both.candidate[complete] - baseline).sum()) / abs(whole)
-        low, high = _where_zero(gap(1), -1), _where_zero(gap(-1), 1)
+        reach = _MOST_SHARE * max(1.0, abs(value))
+        low, high = _where_zero(gap(1), -1, reach), _where_zero(gap(-1), 1, reach)
         # No score is below 0: the worst is to lose the whole of it, or for errors the best to lose them all.
         loses_all = whole >= 0
         return (value, max(low, -1.0), high) if loses_all else (value, low, min(high, 1.0))
@@ -174,10 +175,10 @@ def _levels(rule: GateRule, evidence: Evidence, rules: int) -> Levels:
     return Levels(level_at(evidence, alpha), level_at(evidence, rule.alpha / rules) if looks else None)
 
 
-def _where_zero(gap: Callable[[float], float], edge: int) -> float:
+def _where_zero(gap: Callable[[float], float], edge: int, reach: float) -> float:
     """The zero of a p-value that falls towards the given edge; the edge itself if nothing is excluded."""
-    if gap(edge * _MOST_SHARE) >= 0:
-        return edge * _MOST_SHARE
-    if gap(-edge * _MOST_SHARE) <= 0:
-        return -edge * _MOST_SHARE
-    return float(scipy.optimize.brentq(gap, -_MOST_SHARE, _MOST_SHARE, xtol=1e-7))
+    if gap(edge * reach) >= 0:
+        return edge * reach
+    if gap(-edge * reach) <= 0:
+        return -edge * reach
+    return float(scipy.optimize.brentq(gap, -reach, reach, xtol=1e-7))

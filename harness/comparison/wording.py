@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 
 from harness.comparison.clusters import CERTIFIED, NEEDED
+from harness.comparison.foretelling import percent
 from harness.comparison.reading import FIVE_POINTS, Reading
 from harness.values import Outcome, Ruling
 
@@ -63,14 +64,14 @@ def _observed(reading: Reading, outcome: Outcome) -> str:
     if reading.rule.level is not None:
         return f"{_subject(reading)} is {show(value)} ({show(low)} to {show(high)})"
     if reading.flips == 0:
-        extent = f"a drop is at most {show(-low)}" if outcome == "passed" else f"a gain is at most {show(high)}"
+        extent = f"a drop is at most {show.up(-low)}" if outcome == "passed" else f"a gain is at most {show.up(high)}"
         return f"{_unchanged(reading)}, so {extent}{_of_what(reading)}"
     risen = value >= 0
     only = "only " if risen and outcome == "failed" else ""
     size, least, most = (value, low, high) if risen else (-value, -high, -low)
     span = f"{show(size)} ({show(least)} to {show(most)})"
     if reading.evidence.are_preferences:
-        return f"people prefer {_preferred(reading, risen)} by {only}{span}, a win rate of {_percent((1 + value) / 2)}"
+        return f"people prefer {_preferred(reading, risen)} by {only}{span}, a win rate of {percent((1 + value) / 2)}"
     against = _of_what(reading) or f" against {reading.evidence.against}"
     return f"{_name(reading)} {_verb(risen, reading.evidence.higher_is_better)} by {only}{span}{against}"
 
@@ -86,7 +87,7 @@ def _undecided(reading: Reading, rules: int) -> str:
     show = _Numbers(reading)
     _, low, high = _own(reading)
     if not (math.isfinite(low) and math.isfinite(high)):
-        return f"{reading.asked} items whose scores all change alike say nothing about their spread"
+        return f"{_count(reading.asked, 'item')} whose scores all change alike say nothing about their spread"
     is_drop = reading.rule.max_drop is not None
     least, most = (-high, -low) if is_drop else (low, high)
     named = f"the limit {show.limit}" if is_drop else f"the {show.limit} asked for"
@@ -126,8 +127,8 @@ def _preferred(reading: Reading, is_candidate: bool) -> str:
 
 def _unchanged(reading: Reading) -> str:
     if reading.is_of_people:
-        return f"people saw no difference in {_complete(reading)} pairs"
-    return f"no score changed in {_complete(reading)} items"
+        return f"people saw no difference in {_count(_complete(reading), 'pair')}"
+    return f"no score changed in {_count(_complete(reading), 'item')}"
 
 
 def _by_labels(reading: Reading) -> str:
@@ -144,10 +145,11 @@ def _by_labels(reading: Reading) -> str:
 def _advice(reading: Reading) -> str:
     if reading.missing_decide:
         return f" only because {_missing(reading)}: {'give them' if reading.is_of_people else 'score them again'}"
-    what, asked = ("labels", "drawn") if reading.is_of_people else ("items", "asked")
+    what, asked = ("label", "drawn") if reading.is_of_people else ("item", "asked")
+    drawn, verb = _drawn(reading), "was" if _drawn(reading) == 1 else "were"
     if reading.items_needed is None:
-        return f": {_drawn(reading):,} {what} were {asked}, and the truth may lie too near for any number of {what}"
-    return f": about {reading.items_needed:,} {what} would tell, {_drawn(reading):,} were {asked}"
+        return f": {_count(drawn, what)} {verb} {asked}, and the truth may lie too near for any number of {what}s"
+    return f": about {_count(reading.items_needed, what)} would tell, {drawn:,} {verb} {asked}"
 
 
 def _demand(reading: Reading) -> str:
@@ -161,14 +163,14 @@ def _demand(reading: Reading) -> str:
 
 def _what_is_controlled(readings: Sequence[Reading]) -> str:
     levels = sorted({reading.rule.alpha for reading in readings})
-    level = " to ".join(_percent(each) for each in sorted({levels[0], levels[-1]}))
+    level = " to ".join(percent(each) for each in sorted({levels[0], levels[-1]}))
     loose = [_subject_of(reading) for reading in readings if reading.why_not is None and not reading.is_certified]
     without = f" but for {', '.join(dict.fromkeys(loose))}, where no level is certain" if loose else ""
     return (
         f"held at {level}{without}: the chance to pass although a critical gate is truly missed, and the chance to "
-        f"fail any gate that is truly met (Holm, {len(readings)} rules); not held: single passed gates of a release "
-        "that did not pass, supporting and advisory gates that merely did not fail, and whatever no gate asks; the "
-        "ranges in the reasons are one-sided bounds at the gate's level"
+        f"fail any gate that is truly met (Holm, {_count(len(readings), 'rule')}); not held: single passed gates of "
+        "a release that did not pass, supporting and advisory gates that merely did not fail, and whatever no gate "
+        "asks; the ranges in the reasons are one-sided bounds at the gate's level"
     )
 
 
@@ -176,8 +178,8 @@ def _wide_margin(reading: Reading) -> str | None:
     if reading.five_points is None or reading.flips is None or not _is_wide(reading):
         return None
     goal = f"5 % of {reading.evidence.against}'s score" if reading.rule.relative else "5 points"
-    rate = f"flip rate of {_percent(reading.flips)}" if reading.are_flips else "spread of the changes"
-    rate = f"share of {_percent(reading.flips)} without a tie" if reading.evidence.are_preferences else rate
+    rate = f"flip rate of {percent(reading.flips)}" if reading.are_flips else "spread of the changes"
+    rate = f"share of {percent(reading.flips)} without a tie" if reading.evidence.are_preferences else rate
     head = f"{reading.evidence.task} {reading.evidence.metric}: a limit of {_Numbers(reading).limit} is wide;"
     few = reading.five_points > reading.asked
     holds = f"cannot honestly hold {goal}, about" if few else f"could hold {goal},"
@@ -294,12 +296,17 @@ def _drawn(reading: Reading) -> int:
     return reading.asked if found is None else found.labels + found.unlabelled
 
 
-def _complete(reading: Reading) -> str:
-    return f"{reading.asked - reading.missing:,}"
+def _complete(reading: Reading) -> int:
+    return reading.asked - reading.missing
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.3g} %"
+def _count(number: int, what: str) -> str:
+    return f"{number:,} {what}" + ("" if number == 1 else "s")
+
+
+def _ceiling(number: float, digits: int) -> float:
+    scale = 10.0**digits
+    return math.ceil(round(number * scale, 6)) / scale
 
 
 class _Numbers:
@@ -317,6 +324,12 @@ class _Numbers:
 
     def __call__(self, number: float) -> str:
         return self._text(self._scaled(number), self._digits)
+
+    def up(self, number: float) -> str:
+        """A digit finer, and rounded up though not to the limit: what is called the most is never less than that."""
+        scaled, least = self._scaled(number), self._digits + 1
+        digits = next((d for d in range(least, 7) if _ceiling(scaled, d) < self._limit), least)
+        return self._text(_ceiling(scaled, digits), digits)
 
     @property
     def limit(self) -> str:

@@ -95,14 +95,9 @@ def write_lock(path: Path, prints: Mapping[str, Fingerprint]) -> None:
 def read_lock(path: Path) -> dict[str, Fingerprint] | None:
     """What ``write_lock`` has kept; ``None`` where there is no such file, ``UsageError`` where it is none of its."""
     damaged = UsageError("is no lock of data that this version can read", path=path, remedy=_REMEDY)
-    try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
+    content = manifest.kept(path, damaged)
+    if content is None:
         return None
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", path=path) from None
-    except (ValueError, RecursionError):
-        raise damaged from None
     try:
         if content.pop("version") != _VERSION:
             raise damaged

@@ -38,16 +38,9 @@ class Manifest:
 def read(folder: Path) -> Manifest | None:
     """The manifest in a folder; ``None`` where there is none, ``UsageError`` where it cannot be understood."""
     path = folder / NAME
+    content = kept(path, _damaged(path))
     try:
-        content = json.loads(path.read_bytes())
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}", path=path) from None
-    except (ValueError, RecursionError):
-        raise _damaged(path) from None
-    try:
-        return _manifest(content)
+        return None if content is None else _manifest(content)
     except (KeyError, TypeError, ValueError, AttributeError):
         raise _damaged(path) from None
 
@@ -79,6 +72,21 @@ def whole(path: Path, content: Mapping[str, Any]) -> None:
     except OSError as error:
         beside.unlink(missing_ok=True)
         raise HarnessError(f"{path}: cannot be written: {error.strerror}") from None
+
+
+def kept(path: Path, damaged: UsageError) -> dict[str, Any] | None:
+    """What ``whole`` has written; ``None`` where there is no such file, and ``damaged`` raised for another's."""
+    try:
+        content = json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise UsageError(f"cannot be read: {error.strerror}", path=path) from None
+    except (ValueError, RecursionError):
+        raise damaged from None
+    if not isinstance(content, dict):
+        raise damaged
+    return content
 
 
 def _manifest(content: dict[str, Any]) -> Manifest:

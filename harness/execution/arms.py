@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from pathlib import Path
 
 from harness.errors import HarnessError, ModelFailed
@@ -17,6 +16,7 @@ from harness.host import Host
 from harness.identity import digest, file_sha256
 from harness.plan import Plan, PlannedTask
 from harness.protocols import Model, Observer
+from harness.store.database import now
 from harness.store.reader import Reader
 from harness.store.writer import Writer
 from harness.values import Arm, Fault, ModelFacts, ModelRef, Run
@@ -167,25 +167,21 @@ class Arms:
         self.observer.note(f"{fault.origin}: {fault.hook}: {fault.error}")
 
 
-_BY_CONTENT = {
+BY_CONTENT = {
     "weights": "weights_sha256",
     "configuration": "config_sha256",
     "tokenizer": "tokenizer_sha256",
     "chat template": "template_sha256",
 }
+"""What of a model must stay as it was, with the field of its facts that tells."""
 
 
 def _changed(before: ModelFacts, now: ModelFacts) -> str | None:
     """What of the model is not what it was, in words."""
-    return next((name for name, fact in _BY_CONTENT.items() if getattr(before, fact) != getattr(now, fact)), None)
+    return next((name for name, fact in BY_CONTENT.items() if getattr(before, fact) != getattr(now, fact)), None)
 
 
 def folder_digest(folder: Path) -> str:
     """What tells one adapter from another: its weights and its configuration."""
     files = sorted(folder.glob("*.safetensors")) + sorted(folder.glob("adapter_config.json"))
     return digest([file_sha256(file) for file in files])
-
-
-def now() -> str:
-    """The time as the record keeps it."""
-    return datetime.now(UTC).isoformat(timespec="seconds")

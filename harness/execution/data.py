@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from harness import __version__
+from harness.checking import inputs
 from harness.checking.run import check
 from harness.data import formats
 from harness.errors import UsageError
@@ -81,8 +82,10 @@ def _context(plan: Plan, loaded: LoadedBenchmarks, folder: Path) -> DataContext:
 
 def _max_length(plan: Plan) -> int | None:
     """Where the last training cuts a row, if it says so."""
-    length = getattr(plan.training.stages[-1].trainer.instance, "max_length", None) if plan.training else None
-    return length if isinstance(length, int) else None
+    if plan.training is None:
+        return None
+    trainer = plan.training.stages[-1].trainer
+    return inputs.cut_at(trainer.ref, type(trainer.instance))
 
 
 def _key(plan: Plan, context: DataContext) -> str:

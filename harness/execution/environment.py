@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import platform
 import subprocess
 from dataclasses import replace
 from pathlib import Path
 
-from harness.machine import gpus
+from harness.machine import cores, gpu_of
 from harness.values import Environment
 
 RECORDED = (
@@ -34,10 +33,8 @@ def describe(folder: Path) -> Environment:
 
 def on(found: Environment, device: str) -> Environment:
     """The environment of a model that was opened on a device: with the GPU's name, where it is one."""
-    kind, _, number = device.partition(":")
-    there = gpus() if kind == "cuda" else ()
-    place = int(number or 0)
-    return replace(found, device=device, gpu=there[place].name if place < len(there) else "")
+    there = gpu_of(device)
+    return replace(found, device=device, gpu=there.name if there else "")
 
 
 def _version(distribution: str) -> str | None:
@@ -45,11 +42,6 @@ def _version(distribution: str) -> str | None:
         return importlib.metadata.version(distribution)
     except importlib.metadata.PackageNotFoundError:
         return None
-
-
-def cores() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def processor() -> str:

@@ -157,7 +157,9 @@ def _memorisation(seen: _Seen) -> str | None:
     Nothing can be known by heart before it has been seen, so the first epoch is left out. A third, and 0.3 nats (a
     token of the validation rows is a quarter less likely): an easy task takes both losses near 0, where their ratio
     alone means nothing. The gap must have grown by as much since the first validation, for rows of another kind have
-    a gap from the start. Without validation rows a loss below 0.02 (tokens are foreseen with 98 %) is worth a word.
+    a gap from the start. As long as the validation loss still falls, what is learnt holds for other rows too, and
+    fewer epochs would lose some of it. Without validation rows a loss below 0.02 (tokens are foreseen with 98 %) is
+    worth a word.
     """
     level = seen.level()
     if level is None or seen.last.epoch <= 1:
@@ -170,9 +172,11 @@ def _memorisation(seen: _Seen) -> str | None:
             "rows nobody can tell whether it was understood or learnt by heart; give validation rows"
         )
     first, last = seen.validations[0], seen.validations[-1]
+    if first is last or last.loss < 0.98 * min(point.loss for point in seen.validations[:-1]):
+        return None
     at_first = seen.level(first.step)
     grown = last.loss - level - max(0.0, first.loss - (first.loss if at_first is None else at_first))
-    if first is last or grown < 0.3 or level > last.loss / 3:
+    if grown < 0.3 or level > last.loss / 3:
         return None
     return (
         f"rows are learnt by heart: at step {seen.last.step} the training loss is {level:.3f} and the validation loss "
@@ -187,6 +191,8 @@ def _divergence(seen: _Seen) -> str | None:
     lies some five times that above the lowest; 8 s / sqrt(n) is beyond it.
     """
     losses, width = [point.loss for point in seen.losses], seen.width
+    if worse := _worse_than_at_first(seen):
+        return worse
     if len(losses) < 2 * width:
         return None
     levels = _levels(losses, width)
@@ -196,6 +202,24 @@ def _divergence(seen: _Seen) -> str | None:
         return None
     since = seen.losses[levels.index(best) + width - 1].step
     return f"the training diverges: since step {since} its loss has risen from {best:.3f} to {now:.3f}; {seen.too_high}"
+
+
+def _worse_than_at_first(seen: _Seen) -> str | None:
+    """The training loss stands above that of the first batches, when next to nothing was learnt yet.
+
+    Too high a rate can spoil a model within a few steps, and what falls from there on is never below a best of its own.
+    By three quarters, and by four times the scatter of logarithms: a loss scatters by a share of its own size.
+    """
+    losses, width = [point.loss for point in seen.losses], seen.width
+    if len(losses) <= width or min(losses) <= 0:
+        return None
+    first, now = losses[0], median(losses[-width:])
+    if math.log(now / first) <= max(math.log(1.75), 4 * _scatter([math.log(loss) for loss in losses])):
+        return None
+    since = seen.losses[0].step
+    return (
+        f"the training diverges: since step {since} its loss has risen from {first:.3f} to {now:.3f}; {seen.too_high}"
+    )
 
 
 def _oscillation(seen: _Seen) -> str | None:

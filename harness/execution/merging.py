@@ -1,4 +1,4 @@
-"""A run's adapter merged into its base weights: written beside its place, proved, and only then put there.
+"""A run's adapter merged into its base weights: made beside its place, proved, and only then put there.
 
 The proof asks both the adapter over its base and the merged model, in float32, what the run itself was asked. Greedy
 texts and log-likelihoods must agree; a merged model that answers otherwise is another model than the one that was
@@ -7,15 +7,14 @@ judged, and is not kept.
 
 from __future__ import annotations
 
-import contextlib
 import math
-import shutil
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from harness.errors import HarnessError, UsageError
-from harness.execution.arms import folder_digest
+from harness.errors import UsageError
+from harness.execution.arms import BY_CONTENT, folder_digest
+from harness.execution.places import Place
 from harness.protocols import Backend, Model, Observer
 from harness.store.reader import Reader
 from harness.values import GenerationSettings, ModelRef, Prompt, Run, Sample, Task
@@ -64,6 +63,13 @@ class Lineage:
     """In float32."""
     adapter: Path
 
+    @property
+    def names(self) -> Mapping[str, str | None]:
+        """What tells it from what any other run would be merged to."""
+        weights = self.run.model.weights_sha256 if self.run.model else None
+        suite, adapter = self.run.suite_digest, self.run.adapter_sha256
+        return {"run": self.run.id, "suite_sha256": suite, "base_sha256": weights, "adapter_sha256": adapter}
+
 
 @dataclass(frozen=True, slots=True)
 class Questions:
@@ -80,7 +86,9 @@ def lineage(run: Run, backend: Backend, model: ModelRef) -> Lineage:
     Raises ``UsageError`` for a run without an adapter, and where the adapter is not the one that was judged.
     """
     if run.adapter is None or run.model is None:
-        raise UsageError(f"{run.id} has no adapter, so there is nothing to merge", remedy="name the run of a tuned arm")
+        whole = f": its weights lie whole in {run.model.folder}" if run.model else ""
+        problem = f"{run.id} has no adapter, so there is nothing to merge{whole}"
+        raise UsageError(problem, remedy="name the run of an adapter")
     adapter = Path(run.adapter)
     if not (adapter / "adapter_config.json").is_file():
         raise UsageError(f"the adapter of {run.id} is no longer there", path=adapter, remedy="train it again")
@@ -109,59 +117,29 @@ def questions(reader: Reader, run: Run) -> Questions:
 
 
 def merge(
-    made_of: Lineage, asked: Questions, backend: Backend, output: Path, observer: Observer, card: Callable[[Proof], str]
+    made_of: Lineage, asked: Questions, backend: Backend, place: Place, observer: Observer, card: Callable[[Proof], str]
 ) -> Proof:
-    """The merged model in ``output`` if it is proved, with what ``card`` says of it as README.md.
+    """The merged model in its place if it is proved, with what ``card`` says of it as README.md.
 
-    Where it is not proved nothing is left behind, as when anything fails on the way.
+    What an earlier call has proved is not made again. Where it is not proved nothing is left behind, as when anything
+    fails on the way.
     """
-    refuse_full(output)
-    with unfinished(output) as folder:
-        observer.stage("merging the adapter into its base")
-        whole = folder / "model"
-        backend.merge(made_of.base, made_of.adapter, whole)
-        observer.stage("asking the adapter")
-        with backend.open(made_of.base) as model:
-            _check_base(made_of.run, model)
-            before = _answers(model.with_adapter(made_of.adapter), asked)
-        observer.stage("asking the merged model")
-        with backend.open(replace(made_of.base, name=str(whole))) as model:
-            proof = _compared(before, _answers(model, asked))
-        if proof.is_proved:
-            describe(whole, card(proof))
-            whole.rename(output)
+    if (found := place.made_before(made_of.names)) is not None:
+        observer.note(f"{place.folder} was merged and proved before")
+        return Proof(**found)
+    observer.stage("merging the adapter into its base")
+    whole = place.workplace / "model"
+    backend.merge(made_of.base, made_of.adapter, whole)
+    observer.stage("asking the adapter")
+    with backend.open(made_of.base) as model:
+        _check_base(made_of.run, model)
+        before = _answers(model.with_adapter(made_of.adapter), asked)
+    observer.stage("asking the merged model")
+    with backend.open(replace(made_of.base, name=str(whole))) as model:
+        proof = _compared(before, _answers(model, asked))
+    if proof.is_proved:
+        place.keep(whole, made_of.names, asdict(proof), card(proof))
     return proof
-
-
-def describe(folder: Path, card: str) -> None:
-    """Put the card into a model's folder, where hubs look for it."""
-    try:
-        (folder / "README.md").write_text(card, encoding="utf-8")
-    except OSError as error:
-        raise HarnessError(f"{folder} cannot be written: {error.strerror or error}") from error
-
-
-def refuse_full(folder: Path) -> None:
-    """Raise ``UsageError`` if something is where the folder is to be."""
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        raise UsageError("is there already and not empty", path=folder, remedy="name another folder")
-
-
-@contextlib.contextmanager
-def unfinished(folder: Path) -> Iterator[Path]:
-    """A new folder beside ``folder`` to make it in, gone when the block ends; what a kill left there goes first."""
-    beside = folder.with_name(f"{folder.name}.unfinished")
-    try:
-        shutil.rmtree(beside, ignore_errors=True)
-        beside.mkdir(parents=True)
-    except OSError as error:
-        raise UsageError(f"cannot write: {error.strerror}", path=folder) from None
-    try:
-        yield beside
-    except OSError as error:
-        raise HarnessError(f"{folder} cannot be written: {error.strerror or error}") from error
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _share(reader: Reader, run: Run, task: Task) -> int:
@@ -187,11 +165,12 @@ def _greedy(settings: GenerationSettings) -> GenerationSettings:
 
 
 def _check_base(run: Run, model: Model) -> None:
+    """The base model's files go into the merged one: each must be what the run was measured with."""
     assert run.model is not None, "a run with an adapter has a model"
-    if model.facts.weights_sha256 != run.model.weights_sha256:
-        raise UsageError(
-            f"the base model's weights are not those that {run.id} was measured with", path=Path(model.facts.folder)
-        )
+    for name, fact in BY_CONTENT.items():
+        if getattr(model.facts, fact) != getattr(run.model, fact):
+            problem = f"the base model's {name} changed since {run.id} was measured"
+            raise UsageError(problem, path=Path(model.facts.folder), remedy="restore it, or measure it again")
 
 
 def _answers(model: Model, asked: Questions) -> tuple[list[str], list[float]]:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import math
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from harness.catalog import Planned
 from harness.protocols import ScoringContext
 from harness.values import Fault, Item, Score
+
+_ROUNDING = 1e-6
+"""So much of its scale a score may lie beyond an end: a share reckoned in single precision can be 1.0000001."""
 
 
 def score(
@@ -41,7 +44,7 @@ def checked(
         raise
     except _MisfitError as error:
         why, trace = f"the {kind} gave {error}", ""
-    except Exception as error:
+    except (Exception, SystemExit) as error:  # a plugin that leaves would take the verdict along, with status 0
         why, trace = f"the {kind} raised {type(error).__name__}: {error}", traceback.format_exc()
     on_fault(Fault(scorer.origin, f"{kind} {scorer.label}", why, trace))
     return tuple(Score(each, None, why) for each in ids)
@@ -58,16 +61,30 @@ def _refuse_misfit(scores: Sequence[Score], ids: Sequence[str]) -> None:
         raise _MisfitError("something else than scores: wrap each value in Score(sample_id, value)")
     if [each.sample_id for each in scores] != list(ids):
         raise _MisfitError("scores that are not in the items' order")
+    if not all(isinstance(each.details, Mapping) for each in scores):
+        raise _MisfitError("details that are no mapping")
 
 
 def _checked(score: Score, bounds: tuple[float, float] | None, kind: str) -> Score:
     if score.value is None:
-        return score if score.why_missing else Score(score.sample_id, None, f"the {kind} gave no reason", score.details)
-    value = float(score.value)
+        why = str(score.why_missing) if score.why_missing else f"the {kind} gave no reason"
+        return Score(score.sample_id, None, why, score.details)
+    value, why_not = _number(score.value, bounds)
+    return Score(score.sample_id, value, why_not, score.details)
+
+
+def _number(given: float, bounds: tuple[float, float] | None) -> tuple[float | None, str | None]:
+    """The score as a number within its bounds, or why it is none: one such score says nothing of its neighbours."""
+    try:
+        value = float(given)
+    except (TypeError, ValueError, OverflowError):
+        return None, f"the score {repr(given)[:40]} is no number"
     if not math.isfinite(value):
-        return Score(score.sample_id, None, f"the score is {value}", score.details)
-    if bounds and not bounds[0] <= value <= bounds[1]:
-        return Score(
-            score.sample_id, None, f"the score {value:g} lies outside {bounds[0]:g} to {bounds[1]:g}", score.details
-        )
-    return Score(score.sample_id, value, None, score.details)
+        return None, f"the score is {value}"
+    if bounds is None:
+        return value, None
+    low, high = bounds
+    slack = _ROUNDING * (high - low) if math.isfinite(high - low) else 0.0
+    if not low - slack <= value <= high + slack:
+        return None, f"the score {value:g} lies outside {low:g} to {high:g}"
+    return min(max(value, low), high), None

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from harness.data import formats
 from harness.errors import OutOfMemory, TrainingFailed
+from harness.execution.early import Early
 from harness.execution.findings import Findings
-from harness.execution.train import train
+from harness.execution.train import processes_of, train
 from harness.host import Host
 from harness.plan import PlannedStage, PlannedTraining
 from harness.protocols import Backend, Observer
@@ -43,6 +45,20 @@ class Tuned:
         return Arm(name, self.model, self.adapter)
 
 
+@contextmanager
+def begun(training: PlannedTraining | None, device: str) -> Iterator[Early | None]:
+    """The process of the first of these trainings, ended with the block; none where several train together."""
+    launch = training.settings.launch if training else None
+    if training is None or launch or processes_of(device, launch) != 1:
+        yield None
+        return
+    early = Early.begin(training.stages[0].trainer.ref, device)
+    try:
+        yield early
+    finally:
+        early.end()
+
+
 @dataclass(frozen=True, slots=True)
 class Stages:
     """The trainings of one experiment at work."""
@@ -61,6 +77,8 @@ class Stages:
     host: Host
     observer: Observer
     record_fault: Callable[[Fault], None]
+    early: Early | None = None
+    """The process of the first training, which waits for its job."""
 
     def train(self) -> Tuned:
         """The last stage's checkpoint; a stage that an earlier start has finished is taken as it is."""
@@ -104,7 +122,8 @@ class Stages:
             findings.see(earlier)  # told when it was seen
         log = job.output.parent / "training.log"
         try:
-            checkpoint = train(job, on_progress=progressed, log=log, launch=self.training.settings.launch)
+            launch = self.training.settings.launch
+            checkpoint = train(job, on_progress=progressed, log=log, launch=launch, early=self.early)
         except TrainingFailed as error:
             self.writer.finish_training(self.experiment, None, str(error), number)
             raise

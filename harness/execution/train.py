@@ -15,30 +15,34 @@ from typing import IO, Any
 
 from harness.errors import OutOfMemory, TrainingFailed, UsageError
 from harness.execution import wire
-from harness.machine import lean_heap
+from harness.execution.devices import gpus, seen_by
+from harness.execution.early import PROCESS, Early
 from harness.values import Checkpoint, Launch, Progress, TrainJob
 
 
 def train(
-    job: TrainJob, *, on_progress: Callable[[Progress], None], log: Path, launch: Launch | None = None
+    job: TrainJob,
+    *,
+    on_progress: Callable[[Progress], None],
+    log: Path,
+    launch: Launch | None = None,
+    early: Early | None = None,
 ) -> Checkpoint:
     """The checkpoint of ``job``; what the trainer prints goes to ``log``.
 
-    With ``launch``, or where there is more than one GPU, several processes train together. Raises ``TrainingFailed``
-    with one line of cause when the process raises or is killed, ``OutOfMemory`` when memory runs out, for which a
-    system sends ``SIGKILL``, and ``UsageError`` when the trainer says that options or rows are wrong. The process never
-    outlives this one.
+    With ``launch``, or where there is more than one GPU, several processes train together. ``early`` is a process that
+    was begun before the job was there; it is ended with the training, and where it cannot take the job another one is
+    begun. Raises ``TrainingFailed`` with one line of cause when the process raises or is killed, ``OutOfMemory`` when
+    memory runs out, for which a system sends ``SIGKILL``, and ``UsageError`` when the trainer says that options or rows
+    are wrong. The process never outlives this one.
     """
     job.output.mkdir(parents=True, exist_ok=True)
     job_file = job.output / "job.json"
     job_file.write_text(wire.job_text(job), encoding="utf-8")
     checkpoint: Checkpoint | None = None
     processes = processes_of(job.model.device, launch)
-    sees = _one_gpu(job.model.device) if processes == 1 else {}
-    if _is_on_cpu(job.model.device):
-        sees |= lean_heap()
     told: str | None = None
-    with _child(_command(job_file, processes, launch), log, sees) as (process, lines):
+    with _process(job, job_file, log, launch, early) as (process, lines):
         for line in lines:
             kind, value = _message(line)
             if kind == "progress":
@@ -63,11 +67,31 @@ def train(
 
 
 @contextmanager
-def _child(
+def _process(
+    job: TrainJob, job_file: Path, log: Path, launch: Launch | None, early: Early | None
+) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
+    """The process that trains and the lines that it sends; ended when the block is left, however that happens."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    if early and early.takes(job, job_file, log):
+        assert early.process.stdout is not None
+        try:
+            yield early.process, early.process.stdout
+        finally:
+            early.end()
+        return
+    if early:
+        early.end()
+    processes = processes_of(job.model.device, launch)
+    sees = seen_by(job.model.device, alone=processes == 1)
+    with _fresh(_command(job_file, processes, launch), log, sees) as child:
+        yield child
+
+
+@contextmanager
+def _fresh(
     command: Sequence[str], log: Path, sees: Mapping[str, str]
 ) -> Iterator[tuple[subprocess.Popen[str], IO[str]]]:
-    """The process and the lines that it sends; ended when the block is left, however that happens."""
-    log.parent.mkdir(parents=True, exist_ok=True)
+    """A new process and the lines that it sends; ended when the block is left, however that happens."""
     with log.open("wb") as output:
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and module
             command,
@@ -94,11 +118,11 @@ def processes_of(device: str, launch: Launch | None) -> int | None:
     """How many train together; ``None`` where only the launcher's own file says it."""
     if launch:
         return launch.num_processes
-    return _gpus() if device in {"auto", "cuda"} else 1
+    return gpus() if device in {"auto", "cuda"} else 1
 
 
 def _command(job_file: Path, processes: int | None, launch: Launch | None) -> list[str]:
-    module = ["harness.execution.trainer_process", str(job_file)]
+    module = [PROCESS, str(job_file)]
     if processes == 1 and not (launch and launch.config_file):
         return [sys.executable, "-m", *module]
     options = ["--num_processes", str(processes)] if processes else []
@@ -109,34 +133,6 @@ def _command(job_file: Path, processes: int | None, launch: Launch | None) -> li
         options += ["--multi_gpu", "--num_machines", "1", "--main_process_port", "0"]
         options += ["--mixed_precision", "no", "--dynamo_backend", "no"]
     return [sys.executable, "-m", "accelerate.commands.launch", *options, "--module", *module]
-
-
-def _one_gpu(device: str) -> dict[str, str]:
-    """Shows a process that trains alone the one GPU that it is to have: it would refuse to choose among several."""
-    kind, _, number = device.partition(":")
-    if kind not in {"auto", "cuda"}:
-        return {}
-    visible, place = os.environ.get("CUDA_VISIBLE_DEVICES"), int(number or 0)
-    if visible is None:
-        return {"CUDA_VISIBLE_DEVICES": str(place)}
-    names = visible.split(",")
-    return {"CUDA_VISIBLE_DEVICES": names[place]} if place < len(names) else {}
-
-
-def _is_on_cpu(device: str) -> bool:
-    return device == "cpu" or (device == "auto" and not _visible_gpus())
-
-
-def _gpus() -> int:
-    """How many NVIDIA GPUs a training would find, at least 1."""
-    return max(1, _visible_gpus())
-
-
-def _visible_gpus() -> int:
-    """How many NVIDIA GPUs there are for us; asked without loading what drives them."""
-    visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    there = len(list(Path("/proc/driver/nvidia/gpus").glob("*")))
-    return there if visible is None else min(there, len([each for each in visible.split(",") if each.strip()]))
 
 
 def _message(line: str) -> tuple[str, Any]:

@@ -32,6 +32,27 @@ def read_checkpoint(value: Mapping[str, Any]) -> Checkpoint:
     return Checkpoint(**{**value, "path": Path(value["path"]), "kept": kept})
 
 
+def trainer_line(trainer: Ref) -> str:
+    """What a process that begins early is told first: who will train."""
+    return to_line("trainer", asdict(trainer))
+
+
+def read_trainer(line: str) -> Ref:
+    """The trainer of that line."""
+    return Ref(**json.loads(line)["trainer"])
+
+
+def job_line(job_file: Path, log: Path) -> str:
+    """What it is told then: the file with its job, and where what is printed belongs."""
+    return to_line("job", [job_file, log])
+
+
+def read_job_line(line: str) -> tuple[Path, Path]:
+    """The two files of that line."""
+    job_file, log = json.loads(line)["job"]
+    return Path(job_file), Path(log)
+
+
 def job_text(job: TrainJob) -> str:
     """A job as the text of a file."""
     return json.dumps(asdict(job), default=str, indent=2) + "\n"

@@ -59,8 +59,6 @@ class Grown:
 
     rows: list[Row] = field(default_factory=list)
     rejected: list[Rejected] = field(default_factory=list)
-    grades: dict[int, float] = field(default_factory=dict)
-    """Place in ``rows`` -> the judge's grade."""
     asked: int = 0
     without: Mapping[str, str] = field(default_factory=dict)
     """Data check -> why it could not be done."""

@@ -35,7 +35,7 @@ _MEANING: Mapping[Route, str] = {
     "pretrain": "train on the raw text of the domain first, then on examples of the job",
 }
 
-_MORE = "sources with what they say, disagreements, all branches and the arithmetic"
+_MORE = "all branches and options, sources, more of memory, the arithmetic"
 
 
 def advice_screen(
@@ -47,8 +47,9 @@ def advice_screen(
 ) -> RenderableType:
     """The recommendation, its path with the evidence, how to train, memory, time, money, power, and what to type next.
 
-    ``power`` is what the gates can show, as ``harness.report.power`` has it. What the counsel lacks is left out. With
-    ``details`` come all branches and options, reasons in full, what each source says, and the arithmetic.
+    ``power`` is what the gates can show, as ``harness.report.power`` has it. What the counsel lacks is left out. In
+    short it is what a decision needs. With ``details`` come all branches, options and methods, reasons in full, what
+    each source says, memory by batch and length, what a month costs drawn by its requests, and the arithmetic.
     """
     strategy, situation = counsel.strategy, counsel.situation
     best = next((each.name for each in standing.best(situation.baselines)), None)
@@ -60,7 +61,7 @@ def advice_screen(
         advice_tree.changes_part(strategy),
         advice_tree.beside_part(strategy, details=details),
         advice_hyperparameters.training_part(counsel, is_asked=_trains(counsel), details=details),
-        advice_memory.memory_part(counsel),
+        advice_memory.memory_part(counsel, details=details),
         advice_money.time_part(counsel, details=details),
         advice_money.money_part(counsel, details=details),
         _power(power) if power is not None else None,

@@ -18,6 +18,8 @@ from harness.advice.training.hyperparameters import TrainingAdvice
 from harness.report import layout, numbers
 from harness.report.text import plain
 
+WEIGHED = frozenset({"full", "lora", "qlora"})
+"""Methods that everybody weighs against each other; the others are for those who ask."""
 _NARROW = 17
 """At most so wide are names of GPUs on narrow screens."""
 
@@ -42,10 +44,14 @@ _PARTS = (
 _TIMES = "\N{MULTIPLICATION SIGN}"
 
 
-def memory_part(counsel: Counsel) -> RenderableType | None:
-    """The table with what fits here and what answering takes beneath it; ``None`` where nothing is known of it."""
-    rows, device, advice = counsel.memory, counsel.device, counsel.training
-    facts = list(_facts(counsel))
+def memory_part(counsel: Counsel, *, details: bool = False) -> RenderableType | None:
+    """The table with what fits here and what answering takes beneath it; ``None`` where nothing is known of it.
+
+    In short the methods stand beside each other in the batch and length that are advised; ``details`` has all others.
+    """
+    device, advice = counsel.device, counsel.training
+    rows = counsel.memory if details else _in_short(counsel.memory, advice)
+    facts = list(_facts(counsel, details))
     if not rows and not facts:
         return None
     forms = (form(rows, device, advice) for form in (_wide, _medium, _headed, _narrow, _listed))
@@ -55,13 +61,16 @@ def memory_part(counsel: Counsel) -> RenderableType | None:
     return Group(layout.section("Memory", hint), *table, *([layout.facts(facts)] if facts else []))
 
 
-def _facts(counsel: Counsel) -> Iterator[tuple[str, RenderableType]]:
-    here = [plain(f"of {numbers.size(counsel.device.memory)} free")] if counsel.memory and counsel.device else []
-    if counsel.largest:
-        here.append(_largest(counsel.largest))
-    if here:
-        yield "here", Text("; ").join(here)
-    if counsel.evaluation_memory:
+def _facts(counsel: Counsel, details: bool) -> Iterator[tuple[str, RenderableType]]:
+    if counsel.largest and details:
+        yield "here", _largest(counsel.largest)
+    if counsel.peak_memory:
+        whose = ", as the suite trains now" if counsel.current else ""
+        yield (
+            "measured",
+            f"{numbers.size(counsel.peak_memory)} at the largest moment of the steps that were timed{whose}",
+        )
+    if counsel.evaluation_memory and details:
         yield "evaluating", f"{numbers.size(counsel.evaluation_memory)}: weights, keys and values, logits"
 
 
@@ -74,6 +83,17 @@ def _largest(found: Sequence[tuple[str, int, int]]) -> Text:
         sizes = " / ".join(batches.get((method, length), numbers.MISSING) for length in lengths)
         told.append_text(plain(f"{' · ' if number else ''}{method} ", "dim")).append(sizes)
     return told
+
+
+def _in_short(rows: Sequence[MemoryRow], advice: TrainingAdvice | None) -> Sequence[MemoryRow]:
+    """What everybody weighs, and what is advised: as large as the advised one, else as the first."""
+    like = (advice and taken(rows, advice)) or next(iter(rows), None)
+    told = WEIGHED | ({advice.method} if advice else set())
+    return [row for row in rows if like and _size(row) == _size(like) and row.footprint.training.method in told]
+
+
+def _size(row: MemoryRow) -> tuple[int, int]:
+    return row.footprint.training.batch, row.footprint.training.length
 
 
 def taken(rows: Sequence[MemoryRow], advice: TrainingAdvice) -> MemoryRow | None:

@@ -12,7 +12,7 @@ from rich.text import Text
 from harness.advice.counsel import Counsel
 from harness.advice.money import cost
 from harness.advice.money.cost import BreakEven, Offer, Prices, Traffic
-from harness.advice.time.duration import Duration, Known
+from harness.advice.time.duration import Duration, Evaluation, Known
 from harness.report import layout, numbers
 from harness.report.chart import Chart, Line, Upright
 from harness.report.text import plain
@@ -36,9 +36,8 @@ _KNOWN: Mapping[Known, tuple[str, str]] = {
 
 def time_part(counsel: Counsel, *, details: bool = False) -> RenderableType | None:
     """How long training and evaluating take, and by what that is known; ``None`` where neither is."""
-    duration, evaluation = counsel.duration, counsel.evaluation_seconds
-    training = _training(duration, details) if duration else ()
-    facts = [*training, *(_evaluation(evaluation) if evaluation is not None else ())]
+    training = _training(counsel.duration, details) if counsel.duration else ()
+    facts = [*training, *(_evaluation(counsel.evaluation, counsel.prices) if counsel.evaluation else ())]
     return Group(layout.section("Time"), layout.facts(facts)) if facts else None
 
 
@@ -46,9 +45,8 @@ def _training(duration: Duration, details: bool) -> Iterator[tuple[str, Renderab
     words = plain(f"about {numbers.roughly(duration.seconds)}", "bold")
     span = f"{numbers.roughly(duration.low)} to {numbers.roughly(duration.high)}"
     yield "training", words.append(f"  {span}", style="not bold")
-    counts = f"{duration.steps:,} steps · {duration.tokens:,} tokens"
-    shares = [("starting", duration.starting), ("stepping", duration.stepping), ("validating", duration.validating)]
-    yield "", Text(" · ".join([counts, *(f"{name} {numbers.roughly(each)}" for name, each in shares if each)]), "dim")
+    if details:
+        yield "", Text(" · ".join(_parts(duration)), "dim")
     rate = duration.rate
     of, style = _KNOWN[rate.known_by]
     speed = f"{numbers.rate(rate.tokens_per_second)} ({rate.low:,.0f} to {rate.high:,.0f}), "
@@ -56,14 +54,24 @@ def _training(duration: Duration, details: bool) -> Iterator[tuple[str, Renderab
     yield "speed", Text.assemble(speed, (of, style)).append_text(plain(f": {rate.basis}" if is_told else ""))
 
 
-def _evaluation(seconds: float) -> Iterator[tuple[str, RenderableType]]:
-    yield "evaluating", f"about {numbers.roughly(seconds)} for all arms"
+def _parts(duration: Duration) -> Iterator[str]:
+    yield f"{duration.steps:,} steps"
+    yield f"{duration.tokens:,} tokens"
+    shares = {"starting": duration.starting, "stepping": duration.stepping, "validating": duration.validating}
+    yield from (f"{name} {numbers.roughly(each)}" for name, each in shares.items() if each)
+
+
+def _evaluation(evaluation: Evaluation, prices: Prices | None) -> Iterator[tuple[str, RenderableType]]:
+    words = plain(f"about {numbers.roughly(evaluation.seconds)}", "bold")
+    if evaluation.charge and prices:
+        words.append_text(plain(f" · {numbers.money(evaluation.charge.amount, prices.currency)} of this GPU's time"))
+    yield "evaluating", words.append_text(plain(f"  {evaluation.basis}", "not bold"))
 
 
 def money_part(counsel: Counsel, *, details: bool = False) -> RenderableType | None:
     """The offers side by side and where their lines cross; ``None`` without an offer.
 
-    With ``details`` the arithmetic too.
+    With ``details`` the arithmetic too, and the lines drawn.
     """
     break_even, traffic, prices = counsel.break_even, counsel.traffic, counsel.prices
     every = _every(counsel.offers, break_even)
@@ -72,14 +80,14 @@ def money_part(counsel: Counsel, *, details: bool = False) -> RenderableType | N
         return None
     months = break_even[0].months if break_even else None
     hint = f"training written off over {months:,} months" if months else ""
-    facts = [*(_asked(traffic) if traffic else ()), *(_listed(prices) if prices else ())]
+    facts = [*(_asked(traffic) if traffic else ()), *(_listed(prices) if prices and details else ())]
     table = layout.Wide(_WIDE, _side_by_side(every, asked, months), _listing(every, asked, months))
     return layout.spaced(
         Group(layout.section("Money", hint), *([layout.facts(facts)] if facts else [])),
         table,
         _arithmetic(every) if details else None,
         _crossings(every, break_even, asked, details),
-        _plot(every, break_even, asked),
+        _plot(every, break_even, asked) if details else None,
     )
 
 
@@ -153,13 +161,14 @@ def _crossings(
     if not break_even:
         return None
     numbered = {offer.name: number for number, offer in enumerate(offers)}
-    lines: list[RenderableType] = [layout.section("Break-even", "from where on tuning is the cheaper one")]
+    words = "from where on tuning is the cheaper one"
+    lines: list[RenderableType] = [layout.section("Break-even", words) if details else plain(words, "dim")]
     for each in break_even:
-        mark, words = _pays(each, traffic)
+        mark, pays = _pays(each, traffic)
         ours, theirs = (numbered[one.name] for one in (each.offer, each.against))
         against = _named(theirs, each.against) if details else _sign(theirs)
         against.rstrip()
-        title = Text.assemble(_named(ours, each.offer), (" against ", "dim"), against, ": ", words)
+        title = Text.assemble(_named(ours, each.offer), (" against ", "dim"), against, ": ", pays)
         lines.append(layout.Hung(mark, Text("  "), title))
         if details or each.requests is None:
             lines.append(Padding(plain(each.why, "dim"), (0, 0, 0, 2)))

@@ -20,13 +20,13 @@ _WIDE = 94
 _VALUE = 24
 """At most so wide are values beside a reason: a list of modules folds."""
 
-_REASON = 66
-"""At most so long is a reason in short, where a clause ends: two lines beside the value."""
+_REASON = 40
+"""At most so long is a reason in short, where a clause ends: a line beside the value, if its first clause allows it."""
 
 _LOOKED_FOR = frozenset(
     {
         "r", "lora_alpha", "target_modules", "learning_rate", "num_train_epochs", "per_device_train_batch_size",
-        "gradient_accumulation_steps", "max_length", "warmup_ratio", "weight_decay", "num_virtual_tokens",
+        "gradient_accumulation_steps", "max_length", "num_virtual_tokens",
     }
 )  # fmt: skip
 """What people always look for."""
@@ -44,11 +44,6 @@ class Advised:
     def told(self) -> tuple[Choice, ...]:
         """Those that people look for, and those that are not as usual or not as the suite has them."""
         return tuple(choice for choice in self.choices if self._is_told(choice))
-
-    @property
-    def passed_over(self) -> tuple[Choice, ...]:
-        """All others."""
-        return tuple(choice for choice in self.choices if not self._is_told(choice))
 
     @property
     def others_of_the_suite(self) -> dict[str, object]:
@@ -103,13 +98,10 @@ def table(advised: Advised, sources: Mapping[str, int], *, details: bool) -> Ren
     return layout.Wide(_WIDE, _beside(rows, bool(any(now))), _beneath(rows))
 
 
-def besides(advised: Advised, *, details: bool) -> Iterator[str]:
-    """What the marks mean, the options without a row of their own, and those that only the suite has; a line each."""
+def besides(advised: Advised) -> Iterator[str]:
+    """What the marks mean, and the options that only the suite has; a line each."""
     if advised.has_outliers:
         yield "↑ ↓ the suite's value lies beyond the range"
-    passed_over = _pairs({choice.name: choice.value for choice in advised.passed_over})
-    if passed_over and not details:
-        yield f"besides{', as usual' if advised.defaults else ''}: {passed_over}"
     if others := _pairs(advised.others_of_the_suite):
         yield f"the suite has besides: {others}"
 
@@ -125,7 +117,7 @@ def _beside(rows: Sequence[_Row], has_suite: bool) -> RenderableType:
     grid = layout.columns(["option"], ["value", *(["suite"] if has_suite else []), "range"])
     for column in grid.columns[1:]:
         column.max_width = _VALUE
-    grid.add_column("reason, with its sources", overflow="fold")
+    grid.add_column("reason", overflow="fold")
     for choice, now, reason in rows:
         name, value, span = _cells(choice)
         grid.add_row(name, value, *([now] if has_suite else []), span, reason)

@@ -35,9 +35,6 @@ COLOURS: Mapping[Route, str] = {
 _ANSWERS = 36
 """At most so wide are answers, so that what they lead to begins in one place."""
 
-_SOURCE = 48
-"""At most so long is a source in short, where a clause ends."""
-
 _NARROW, _NARROW_ANSWERS = 72, 22
 """On a screen below so many columns they are narrower."""
 
@@ -45,7 +42,7 @@ _NARROW, _NARROW_ANSWERS = 72, 22
 def path_part(strategy: Strategy, *, details: bool = False) -> RenderableType | None:
     """The questions in order, each with its evidence and the answer taken; ``None`` where none was asked.
 
-    With ``details`` every answer has a line of its own, and the rule of each question is told in full.
+    With ``details`` every answer has a line of its own with where it leads, and the rule of each question is told.
     """
     if not strategy.path:
         return None
@@ -65,7 +62,7 @@ def _steps(strategy: Strategy, colour: str, details: bool) -> Iterator[Renderabl
     width = min(_ANSWERS, max(answers, default=0))
     for number, step in enumerate(strategy.path):
         fork = "┣━━ " if number else "┏━━ "
-        yield from _whole(step, fork, colour, width) if details else _brief(step, fork, colour)
+        yield from _whole(step, fork, colour, width) if details else _brief(step, colour, is_first=number == 0)
 
 
 def _whole(step: Step, fork: str, colour: str, width: int) -> Iterator[RenderableType]:
@@ -79,26 +76,13 @@ def _whole(step: Step, fork: str, colour: str, width: int) -> Iterator[Renderabl
     yield Text("┃", style=colour)
 
 
-def _brief(step: Step, fork: str, colour: str) -> Iterator[RenderableType]:
-    """Whose rule it is stands behind the question, and the answers that were not taken share a line."""
-    source = plain(f"  {gist(step.source, _SOURCE)}" if step.source else "", "not bold dim")
-    yield _hung(fork, "┃   ", colour, plain(step.question, "bold").append_text(source))
-    for line in step.evidence:
-        yield _hung("┃   ", "┃   ", colour, plain(line))
-    for branch in (each for each in step.branches if each.is_taken):
-        told = plain(branch.answer, "bold").append_text(plain(f" → {branch.leads_to}", "not bold"))
-        yield layout.Hung(_taken(step.is_known, colour), Text("┃   ", style=colour), told)
-    if others := _others(step.branches):
-        yield _hung("┃   ", "┃   ", colour, plain(f"otherwise: {others}", "dim"))
-
-
-def _others(branches: Sequence[Branch]) -> str:
-    """Where else it could lead, each with the shortest of the answers that lead there."""
-    leading: dict[str, str] = {}
-    for branch in branches:
-        if not branch.is_taken:
-            leading[branch.leads_to] = min(leading.get(branch.leads_to, branch.answer), branch.answer, key=len)
-    return " · ".join(f"{answer} → {to}" for to, answer in leading.items())
+def _brief(step: Step, colour: str, *, is_first: bool) -> Iterator[RenderableType]:
+    """The answer that was taken stands behind the question, and beneath it the first that it rests on."""
+    answers = " · ".join(branch.answer for branch in step.branches if branch.is_taken)
+    asked = plain(f"{step.question}  ", "bold").append_text(plain(answers, f"not bold {_style(step.is_known, colour)}"))
+    yield layout.Hung(_taken(step.is_known, colour, is_first=is_first), Text("┃   ", style=colour), asked)
+    for line in step.evidence[:1] if step.is_known else ():
+        yield _hung("┃   ", "┃   ", colour, plain(line, "dim"))
 
 
 def _branch(branch: Branch, width: int, colour: str, *, is_known: bool) -> RenderableType:
@@ -107,9 +91,13 @@ def _branch(branch: Branch, width: int, colour: str, *, is_known: bool) -> Rende
     return layout.Hung(_taken(is_known, colour), Text("┃   ", style=colour), _answer(branch, width, "bold"))
 
 
-def _taken(is_known: bool, colour: str) -> Text:
-    sign, style = ("✓", f"bold {colour}") if is_known else ("?", "bold yellow")
-    return Text.assemble(("┣━", colour), (f"{sign} ", style))
+def _taken(is_known: bool, colour: str, *, is_first: bool = False) -> Text:
+    sign = "✓" if is_known else "?"
+    return Text.assemble(("┏━" if is_first else "┣━", colour), (f"{sign} ", f"bold {_style(is_known, colour)}"))
+
+
+def _style(is_known: bool, colour: str) -> str:
+    return colour if is_known else "yellow"
 
 
 def _answer(branch: Branch, width: int, style: str) -> RenderableType:

@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator, Sequence
 
 _END = re.compile(r"; |: |, (?:and|so|or|but|for) |\. (?=[A-Z0-9])")
-BULLET = 110
-"""At most so long is a remark in short, where a clause ends."""
+BULLET = 98
+"""At most so long is a remark in short, where a clause ends: a line of a hundred columns."""
 
 _SENTENCE = re.compile(r"(?<=[.!?]) (?=[A-Z0-9])")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from harness.report import arrange, numbers
-from harness.report.markdown import escaped, judges_table
-from harness.values import Comparison, Ref, Ruling, Run, Training, Verdict
+from harness.report.markdown import bullets, escaped, judges_table, table_line
+from harness.values import Comparison, ModelFacts, Ref, Ruling, Run, Training, Verdict
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def card(story: Story) -> str:
         _scores(story.arms),
         _verdict("Verdict", story.verdict) if story.verdict else "",
         _quantised(*story.quantised) if story.quantised else "",
-        "## Proof of the merge\n\n" + _list(story.proof),
+        "## Proof of the merge\n\n" + bullets(story.proof),
     ]
     return "\n\n".join(filter(None, parts)) + "\n"
 
@@ -49,17 +49,20 @@ def card(story: Story) -> str:
 def _front_matter(story: Story) -> str:
     """YAML; a string as JSON writes it is one of YAML too, whatever it holds."""
     lines = ["library_name: transformers"]
-    if story.run.model:
-        lines += [f"base_model: {json.dumps(story.run.model.name)}", "base_model_relation: finetune"]
+    if base := _base(story):
+        lines += [f"base_model: {json.dumps(base.name)}", "base_model_relation: finetune"]
     return "\n".join(["---", *lines, "---"])
 
 
 def _lineage(story: Story) -> Iterator[str]:
-    run, model = story.run, story.run.model
+    run, base, model = story.run, _base(story), story.run.model
     yield "## Lineage\n"
-    if model:
-        yield _fact("Base model", f"{model.name}, {numbers.amount(model.parameters)} parameters")
-        yield _digest("Base weights", model.weights_sha256)
+    if base:
+        yield _fact("Base model", f"{base.name}, {numbers.amount(base.parameters)} parameters")
+        yield _digest("Base weights", base.weights_sha256)
+    if base and model and model.weights_sha256 != base.weights_sha256:
+        yield _fact("Adapted model", model.name)
+        yield _digest("Adapted weights", model.weights_sha256)
     if run.adapter_sha256:
         yield _digest("Adapter", run.adapter_sha256)
     yield _fact("Suite", f"{run.suite}, seed {run.seed}")
@@ -68,6 +71,11 @@ def _lineage(story: Story) -> Iterator[str]:
     yield _fact("Merged", f"{numbers.moment(story.written)} by finetune-harness {story.version}, in float32")
     if story.quantised:
         yield _fact("Quantised", story.quantised[0])
+
+
+def _base(story: Story) -> ModelFacts | None:
+    """The model that everything began with; where stages made whole models, the adapter was put on another one."""
+    return next((arm.model for arm in story.arms if arm.arm == "base"), None) or story.run.model
 
 
 def _training(training: Training) -> str:
@@ -98,7 +106,7 @@ def _scores(arms: Sequence[Run]) -> str:
 def _verdict(title: str, verdict: Verdict) -> str:
     head = f"## {title}\n\n**{verdict.outcome.upper()}.** {escaped(verdict.reason)}"
     gates = _table(["gate", "outcome", "reason"], map(_ruling, verdict.rulings))
-    return "\n\n".join(filter(None, [head, gates, judges_table(verdict), _list(verdict.caveats)]))
+    return "\n\n".join(filter(None, [head, gates, judges_table(verdict), bullets(verdict.caveats)]))
 
 
 def _ruling(ruling: Ruling) -> Sequence[str]:
@@ -126,13 +134,5 @@ def _digest(name: str, sha256: str) -> str:
 
 
 def _table(names: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [_line(map(escaped, row)) for row in rows]
-    return "\n".join([_line(map(escaped, names)), _line(["---"] * len(names)), *lines]) if lines else ""
-
-
-def _line(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
-
-
-def _list(texts: Iterable[str]) -> str:
-    return "\n".join(f"- {escaped(text)}" for text in texts)
+    lines = [table_line(map(escaped, row)) for row in rows]
+    return "\n".join([table_line(map(escaped, names)), table_line(["---"] * len(names)), *lines]) if lines else ""

@@ -47,7 +47,7 @@ def _head(comparison: Comparison, verdict: Verdict) -> list[str]:
         f"## {mark}: {escaped(comparison.experiment)}",
         f"**{escaped(verdict.reason)}** Exit status {status}: {meaning}.",
         _subject(comparison.runs),
-        _list(f"cache, {words}" for words in arrange.all_reused(comparison.runs)),
+        bullets(f"cache, {words}" for words in arrange.all_reused(comparison.runs)),
     ]
 
 
@@ -68,8 +68,8 @@ def _body(comparison: Comparison, verdict: Verdict) -> list[str]:
         _table(_FORGETTING, "llrrrrrrr", map(_forgetting_cells, forgotten)),
         unseen_table(comparison),
         judges_table(verdict),
-        _list(f"{name} was not measured: {reason}" for name, reason in arrange.not_measured(comparison)),
-        _list(arrange.caveats(comparison, verdict)),
+        bullets(f"{name} was not measured: {reason}" for name, reason in arrange.not_measured(comparison)),
+        bullets(arrange.caveats(comparison, verdict)),
     ]
 
 
@@ -98,14 +98,16 @@ def _change(row: Row) -> str:
 
 
 def _table(names: Sequence[str], alignment: str, rows: Iterable[Sequence[str]]) -> str:
-    lines = [_line(map(escaped, row)) for row in rows]
-    rule = _line("---:" if side == "r" else "---" for side in alignment)
-    return "\n".join([_line(map(escaped, names)), rule, *lines]) if lines else ""
+    lines = [table_line(map(escaped, row)) for row in rows]
+    rule = table_line("---:" if side == "r" else "---" for side in alignment)
+    return "\n".join([table_line(map(escaped, names)), rule, *lines]) if lines else ""
 
 
-def _line(cells: Iterable[str]) -> str:
+def table_line(cells: Iterable[str]) -> str:
+    """A line of a table; the cells are escaped already."""
     return f"| {' | '.join(cells)} |"
 
 
-def _list(texts: Iterable[str]) -> str:
+def bullets(texts: Iterable[str]) -> str:
+    """A list, each text escaped."""
     return "\n".join(f"- {escaped(text)}" for text in texts)

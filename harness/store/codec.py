@@ -14,10 +14,14 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import HarnessError
+
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 Cell = str | bytes | int | float | None
+
+_DAMAGED = "the record is damaged: a cell does not hold what was written; restore it from a copy"
 
 
 def text_cell(text: str) -> str | bytes:
@@ -32,8 +36,11 @@ def text_cell(text: str) -> str | bytes:
 
 
 def text_of(cell: str | bytes) -> str:
-    """The text of a cell."""
-    return cell.decode(errors="surrogatepass") if isinstance(cell, bytes) else cell
+    """The text of a cell; raises ``HarnessError`` where something has changed the file since it was written."""
+    try:
+        return cell.decode(errors="surrogatepass") if isinstance(cell, bytes) else cell
+    except UnicodeDecodeError as error:
+        raise HarnessError(_DAMAGED) from error
 
 
 def optional_text_cell(text: str | None) -> str | bytes | None:
@@ -79,8 +86,11 @@ def json_cell(value: object) -> str | bytes:
 
 
 def json_of(cell: str | bytes) -> Any:  # noqa: ANN401 - JSON has no narrower type
-    """The value of a JSON cell; tuples come back as lists."""
-    return json.loads(text_of(cell))
+    """The value of a JSON cell; tuples come back as lists. Raises ``HarnessError`` as ``text_of`` does."""
+    try:
+        return json.loads(text_of(cell))
+    except json.JSONDecodeError as error:
+        raise HarnessError(_DAMAGED) from error
 
 
 def details_cell(details: Mapping[str, Any]) -> str | bytes | None:

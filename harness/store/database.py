@@ -86,11 +86,13 @@ def transaction(db: Database, path: Path) -> Iterator[None]:
 
 @contextlib.contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Turns SQLite's errors into a ``HarnessError`` with one line."""
+    """Turns SQLite's errors into a ``HarnessError`` with one line, ``UsageError`` for a damaged file as at opening."""
     try:
         yield
     except sqlite3.Error as error:
         problem, remedy = _in_words(error)
+        if _code(error) in _NO_RECORD:
+            raise UsageError(problem, path=path, remedy=remedy) from error
         raise HarnessError(f"{path}: {problem}; {remedy}") from error
 
 
@@ -216,7 +218,12 @@ def _told_to_the_user(path: Path) -> Iterator[None]:
         raise UsageError(problem, path=path, remedy=remedy) from error
 
 
+_NO_RECORD = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+
+
 def _code(error: sqlite3.Error) -> int:
+    if "Could not decode to UTF-8" in str(error):  # Python's own words, without a code: all texts were UTF-8 once
+        return sqlite3.SQLITE_CORRUPT
     return getattr(error, "sqlite_errorcode", 0) & 0xFF
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from harness.identity import merged_adapter
 from harness.rows import CheckedTable, Finding, Spot
 from harness.store.codec import fields_of, json_cell, json_of
 from harness.values import Origin, Run
@@ -61,12 +62,13 @@ def of_experiment(db: Database, experiment: str) -> tuple[CheckedTable, ...]:
 def seen(db: Database, run: Run, task: str, results: Path) -> dict[str, str]:
     """Sample -> where it stands in what was trained on by a run's experiment, or by the one that made its weights.
 
-    These are known by their digest, or because they lie in that experiment's folder.
+    These are known by the digest of the adapter, merged or not, or because they lie in that experiment's folder.
     """
     weights = run.adapter or (run.model.folder if run.model else "")
+    adapter = run.adapter_sha256 or merged_adapter(Path(weights))
     inside = Path(weights).absolute().is_relative_to(results)
     folder = Path(weights).absolute().relative_to(results).parts[:1] if inside else ()
-    asked = {"experiment": run.experiment, "adapter": run.adapter_sha256, "folder": "".join(folder)}
+    asked = {"experiment": run.experiment, "adapter": adapter, "folder": "".join(folder)}
     found: dict[str, str] = {}
     for (cell,) in db.execute(_SEEN, asked):
         found |= json_of(cell).get(task, {})

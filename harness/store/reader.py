@@ -369,6 +369,11 @@ class Reader:
         with reading(self.path):
             return int(self.db.execute(_JUDGED_BEFORE, {"run": run_id, "task": task}).fetchone()[0])
 
+    def is_judged(self, run_id: str) -> bool:
+        """Whether this run's items have served a verdict on it."""
+        query = "SELECT 1 FROM judgements JOIN runs ON runs.key = candidate WHERE runs.id = ?"
+        return next(self._rows(query, run_id), None) is not None
+
     def control(self, suite: str) -> Control | None:
         """The last A/A control of a suite."""
         row = next(self._rows("SELECT control FROM controls WHERE suite = ? ORDER BY key DESC LIMIT 1", suite), None)
@@ -422,7 +427,11 @@ class Reader:
         if (row := self._task(run_id, task)) is not None:
             some = [] if only is None else [json.dumps(only)]
             with reading(self.path):
-                yield from self.db.execute(query.format(only=_ONLY if some else ""), (row["key"], *further, *some))
+                # Not the cursor itself: a reading that is given up would close it, maybe after the record was closed.
+                yield from iter(
+                    self.db.execute(query.format(only=_ONLY if some else ""), (row["key"], *further, *some)).fetchone,
+                    None,
+                )
 
     def _rows(self, query: str, *parameters: object) -> Iterator[Row]:
         with reading(self.path):

@@ -12,6 +12,7 @@ import yaml
 
 from harness.errors import UsageError, did_you_mean
 from harness.identity import digest
+from harness.suite import launch as launching
 from harness.values import (
     GateRule,
     GeneralData,
@@ -213,7 +214,7 @@ def _suite(parsed: schema.SuiteFile, path: Path, text: str, content: Mapping[str
         model=_model(parsed.model, folder),
         data={name: folder / file for name, file in parsed.data.items()},
         prompted=PromptedBaseline(prompted.system, prompted.few_shot, prompted.chain_of_thought) if prompted else None,
-        training=_training(parsed.trainer, folder) if parsed.trainer else None,
+        training=_training(parsed.trainer, folder, parsed.model.device) if parsed.trainer else None,
         tasks=tuple(_task(task, parsed, folder) for task in parsed.tasks),
         benchmarks=tuple(_benchmark(each) for each in parsed.benchmarks),
         gates=rules,
@@ -234,20 +235,21 @@ def _ref(plugin: schema.Plugin) -> Ref:
     return Ref(plugin.name, dict(plugin.model_extra or {}))
 
 
-def _training(trainer: schema.Trainer, folder: Path) -> SuiteTraining:
+def _training(trainer: schema.Trainer, folder: Path, device: str) -> SuiteTraining:
     general, launch = trainer.general_data, trainer.launch
     return SuiteTraining(
         stages=tuple(SuiteStage(_ref(each), each.data, each.validation) for each in trainer.stages or [trainer]),
         general=GeneralData(folder / general.path, general.ratio) if general else None,
         evaluate_every=trainer.evaluate_every,
         choice_items=trainer.choice_items,
-        launch=_launch(launch, folder) if launch else None,
+        launch=_launch(launch, folder, device) if launch else None,
         halve_batch_when_out_of_memory=trainer.halve_batch_when_out_of_memory,
     )
 
 
-def _launch(launch: schema.Launch, folder: Path) -> Launch:
-    return Launch(launch.num_processes, folder / launch.config_file if launch.config_file else None)
+def _launch(launch: schema.Launch, folder: Path, device: str) -> Launch:
+    file = folder / launch.config_file if launch.config_file else None
+    return launching.read(Launch(launch.num_processes, file), device)
 
 
 def _advice(advice: schema.Advice, folder: Path) -> SuiteAdvice:

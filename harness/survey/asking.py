@@ -10,8 +10,9 @@ from harness.catalog import Planned
 from harness.data import formats
 from harness.errors import UsageError
 from harness.plan import Plan, PlannedTask
+from harness.plan.arms import without_system
 from harness.protocols import Metric, MetricWithCheck
-from harness.survey.ways import Candidate, conversations, without_system
+from harness.survey.ways import Candidate, conversations
 from harness.values import Message, Sample
 
 SUFFIX = "@prompts"

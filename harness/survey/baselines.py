@@ -191,7 +191,3 @@ def _about_the_limits(reader: Reader, way: Candidate, task: PlannedTask, run: Ru
 
 def _own_name(task: PlannedTask) -> str:
     return task.name.removesuffix(SUFFIX)
-
-
-def _mean(values: Sequence[float]) -> float:
-    return sum(values) / len(values)

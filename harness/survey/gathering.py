@@ -17,6 +17,7 @@ from harness.errors import UsageError
 from harness.store.reader import Reader
 from harness.survey import money, room
 from harness.survey.baselines import Measured
+from harness.survey.evaluating import evaluation
 from harness.survey.ground import Ground
 from harness.survey.situating import situation
 from harness.survey.subject import Subject
@@ -65,7 +66,8 @@ def gather(
         largest=room.largest(subject, ground, training),
         evaluation_memory=room.evaluation(subject, ground),
         duration=time.here() if time else None,
-        evaluation_seconds=found.evaluation_seconds,
+        evaluation=evaluation(subject.plan, ground, baselines, found.evaluation_seconds, prices),
+        peak_memory=found.probed.peak_memory if found.probed else None,
         prices=prices,
         offers=spending.offers,
         traffic=spending.traffic,

@@ -7,7 +7,7 @@ from dataclasses import replace
 from harness.advice import devices
 from harness.advice.devices import Device
 from harness.execution import environment
-from harness.machine import free_memory, gpus
+from harness.machine import cores, free_memory, gpu_of
 
 _BANDWIDTH = 20e9
 """Bytes a second of two channels of memory: what a server's core or two get of it."""
@@ -21,14 +21,11 @@ def at_hand(device: str = "auto") -> Device:
 
     A GPU that no table knows has its memory from the driver, and the speed of the slowest one that is as large.
     """
-    kind, _, number = device.partition(":")
-    found = gpus() if kind in {"auto", "cuda"} else ()
-    place = int(number or 0)
-    if place < len(found):
-        gpu = found[place]
-        known = devices.named(gpu.name) or _alike(gpu.total)
-        return replace(known, name=gpu.name, memory=gpu.free)
-    return _cpu()
+    found = gpu_of(device)
+    if found is None:
+        return _cpu()
+    known = devices.named(found.name) or _alike(found.total)
+    return replace(known, name=found.name, memory=found.free)
 
 
 def _alike(memory: int) -> Device:
@@ -38,12 +35,12 @@ def _alike(memory: int) -> Device:
 
 
 def _cpu() -> Device:
-    cores = environment.cores()
+    count = cores()
     return Device(
-        name=f"{environment.processor()}, {cores} cores",
+        name=f"{environment.processor()}, {count} cores",
         kind="cpu",
         memory=free_memory(),
         bandwidth=_BANDWIDTH,
-        flops=cores * _CLOCK * _OPERATIONS,
+        flops=count * _CLOCK * _OPERATIONS,
         source="cores at a usual clock",
     )

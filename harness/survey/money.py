@@ -121,9 +121,13 @@ def _own(
 def _gpu(
     subject: Subject, shape: ModelShape, traffic: Traffic, prices: Prices, notes: list[str]
 ) -> tuple[GpuPrice, Device, Serving] | None:
-    """The GPU that was named, or the cheapest of the list that the model fits."""
+    """The GPU that was named, or the cheapest of the list that the model fits; a note says why it is none."""
     said = subject.answers.gpu
-    listed = [_priced(said, prices)] if said else sorted(prices.gpus, key=lambda each: each.hour)
+    try:
+        listed = [priced(said, prices)] if said else sorted(prices.gpus, key=lambda each: each.hour)
+    except UsageError as error:
+        notes.append(f"serving is not reckoned: {error}")
+        return None
     for gpu in listed:
         device = devices.named(gpu.name)
         if device is None:
@@ -142,7 +146,7 @@ def _gpu(
     return None
 
 
-def _priced(name: str, prices: Prices) -> GpuPrice:
+def priced(name: str, prices: Prices) -> GpuPrice:
     """The price of the GPU that a word means: ``A100`` finds ``A100 40GB``."""
     wanted = devices.named(name)
     like = (each for each in prices.gpus if wanted and devices.named(each.name) == wanted)

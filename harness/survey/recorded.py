@@ -9,7 +9,7 @@ from statistics import fmean
 from harness.advice.model.shape import ModelShape
 from harness.advice.time.duration import Rate
 from harness.execution import environment
-from harness.machine import gpus
+from harness.machine import cores, gpu_of
 from harness.plan import Plan
 from harness.store.reader import Reader
 from harness.values import ModelRef, Progress, Ref, Run, Training
@@ -72,10 +72,10 @@ def _recorded(reader: Reader, model: ModelRef) -> Iterator[_Recorded]:
     """Newest first."""
     runs = reader.runs(limit=_LOOKED_AT)
     # asking for GPUs takes a moment where there are some
-    here = (environment.processor(), environment.cores(), _gpu(model)) if runs else None
+    at_hand = (environment.processor(), cores(), _gpu(model)) if runs else None
     looked_at = set()
     for run in runs:
-        if run.experiment in looked_at or run.model is None or _hardware(run) != here:
+        if run.experiment in looked_at or run.model is None or _hardware(run) != at_hand:
             continue
         looked_at.add(run.experiment)
         for training in reversed(reader.trainings(run.experiment)):
@@ -92,10 +92,8 @@ def _hardware(run: Run) -> tuple[str, int, str]:
 
 def _gpu(model: ModelRef) -> str:
     """The GPU that the model is put on, by its driver's name; empty where it is put on none."""
-    kind, _, number = model.device.partition(":")
-    there = gpus() if kind in {"auto", "cuda"} else ()
-    place = int(number or 0)
-    return there[place].name if place < len(there) else ""
+    found = gpu_of(model.device)
+    return found.name if found else ""
 
 
 def _tokens_per_second(reports: Sequence[Progress]) -> float | None:

@@ -81,7 +81,7 @@ def _trainings(subject: Subject, ground: Ground, training: TrainingAdvice | None
             continue
         own = like if training and method == training.method else replace(like, checkpointing=None)
         for each in dict.fromkeys((length, longer)):
-            for batch in sorted({*BATCHES, *([advised] if method == getattr(training, "method", "") else [])}):
+            for batch in sorted({*BATCHES, advised}):
                 yield replace(own, method=method, batch=batch, length=each)
 
 

@@ -63,6 +63,9 @@ def of_plan(plan: Plan, answers: SuiteAdvice) -> Subject:
 
 def of_files(model: ModelRef | None, files: Mapping[str, Path], rows: int | None, answers: SuiteAdvice) -> Subject:
     """That of a model, or of none yet, with files of rows; ``UsageError`` for a file that cannot be read."""
+    for path in files.values():
+        if not path.exists():
+            raise UsageError("no such file of rows", path=path)
     tables = {name: formats.table(name, path) for name, path in files.items()}
     for table in tables.values():
         if table.unreadable:

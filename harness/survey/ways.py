@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from harness.data import formats
 from harness.plan import Plan, prompting
 from harness.rows import Row, ToolMessage
-from harness.values import Message, PromptedBaseline, Prompting, Suite
+from harness.values import PromptedBaseline, Prompting, Suite
 
 SHOTS = (3, 5, 10)
 """Numbers of examples that are tried."""
@@ -47,11 +47,6 @@ def conversations(plan: Plan, name: str) -> tuple[Row, ...]:
     read = next((table.rows for table in plan.tables if table.name == name), None)
     rows = formats.read(name, plan.suite.data[name])[1] if read is None else read
     return rows if all(_is_asked(row) for row in rows) else ()
-
-
-def without_system(prompt: Sequence[Message]) -> tuple[Message, ...]:
-    """The turns by which a question is known: an arm may put another system text before them."""
-    return tuple(message for message in prompt if message.role != "system")
 
 
 def _ways(suite: Suite, spare: int) -> Iterator[tuple[str, PromptedBaseline]]:

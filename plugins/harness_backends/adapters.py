@@ -238,6 +238,11 @@ def read_config(folder: Path, base: str) -> PeftConfig:
     return config
 
 
+def changes(folder: Path) -> set[str]:
+    """The names of the adapter's weights, each below the name of the module that it changes."""
+    return {name.removeprefix(_PREFIX) for name in _brought(folder)}
+
+
 def misfit(base: str, folder: Path, reason: str) -> str:
     """That the adapter was made for another model, and why, in one line."""
     lines = [line.strip() for line in reason.splitlines() if line.strip()] or ["no reason given"]

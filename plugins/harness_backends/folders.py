@@ -12,7 +12,8 @@ _GGUF_MAGIC = b"GGUF"
 _INDEX = "model.safetensors.index.json"
 _TOKENIZING = ("tokenizer*", "special_tokens_map.json", "added_tokens.json", "vocab*", "merges.txt", "*.model")
 _CONFIGURING = ("config.json", "generation_config.json", "*.py")
-_COMPANIONS = (*_TOKENIZING, "chat_template*", "generation_config.json", "*.py")
+_TEMPLATES = ("chat_template*", "additional_chat_templates/*")
+_COMPANIONS = (*_TOKENIZING, *_TEMPLATES, "generation_config.json", "*.py")
 _TOKENIZERS = ("tokenizer.json", "tokenizer.model", "tokenizer_config.json", "vocab.json", "vocab.txt")
 
 

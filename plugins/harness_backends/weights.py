@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import logging
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -11,11 +10,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import ModelFacts, ModelFailed, ModelRef
+from harness import ModelFacts, ModelFailed, ModelRef, compute_alike
 from harness_backends.adapters import Adapters, misfit
 from harness_backends.encoding import Encoder, longest_input
 from harness_backends.failures import in_one_line
 from harness_backends.folders import configuration_files, quantisation, tokenizer_files, weight_files
+from harness_backends.foreign import foreign_code
 from harness_backends.passes import bears_padding, probe_logits, why_plain
 from harness_backends.quiet import without_bars
 
@@ -62,7 +62,7 @@ class Weights:
             else:
                 module.to(device=device)
             module.eval()
-            compute_alike(module)
+            compute_alike(module.modules())
         ends = _ends(module, tokenizer)
         # sampling habits that a model's folder may bring (a repetition penalty, a temperature) are not the suite's
         module.generation_config = GenerationConfig(  # type: ignore[no-untyped-call]  # unannotated upstream
@@ -82,17 +82,19 @@ class Weights:
 
     @cached_property
     def facts(self) -> ModelFacts:
-        """What the record keeps; the digests are of the files that were loaded."""
-        template = self.encoder.tokenizer.chat_template
+        """What the record keeps; the digests are of the files that were loaded, code from elsewhere among them."""
+        template, base = self.encoder.tokenizer.chat_template, self._open()
+        computing = (*configuration_files(self.folder), *foreign_code(self.folder, base, base.config))
+        encoding = (*tokenizer_files(self.folder), *foreign_code(self.folder, self.encoder.tokenizer))
         return ModelFacts(
             name=self.ref.name,
             folder=str(self.folder),
             weights_sha256=_digest(weight_files(self.folder)),
             template_sha256=hashlib.sha256(str(template).encode()).hexdigest() if template else None,
-            tokenizer_sha256=_digest(tokenizer_files(self.folder)),
-            config_sha256=_digest(configuration_files(self.folder)),
+            tokenizer_sha256=_digest(encoding),
+            config_sha256=_digest(computing),
             dtype=self.ref.dtype + self._rounded,
-            device=str(self._open().device),
+            device=str(base.device),
             parameters=self.parameters,
             path_taken="prefix tree" if self.why_plain is None else f"plain: {self.why_plain}",
             window=self.encoder.max_length,
@@ -197,21 +199,8 @@ def placed(device: torch.device) -> dict[str, object]:
 
 
 def stay(module: PreTrainedModel) -> None:
-    """Let a model that was ``placed`` count as one that lies in one place, and its library say no word at each pass."""
+    """Let a model that was ``placed`` count as one that lies in one place."""
     module.__dict__.pop("hf_device_map", None)  # else what works on the model takes it for one spread over devices
-    logging.getLogger("bitsandbytes").setLevel(logging.ERROR)
-
-
-def compute_alike(module: PreTrainedModel) -> None:
-    """Keep layers in four bits from being packed anew at their first pass without gradients.
-
-    On a processor with AVX512-BF16 bitsandbytes does so, with scales rounded to bfloat16: the numbers would be others
-    than on the next machine, and than those that an adapter on them was trained with.
-    """
-    layers: Iterable[Any] = module.modules()
-    for layer in layers:
-        if hasattr(layer, "support_avx512bf16_for_cpu"):
-            layer.support_avx512bf16_for_cpu = False
 
 
 def _ends(module: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:

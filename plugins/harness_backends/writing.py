@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import importlib.util
 import shutil
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness import ModelRef, UsageError
 from harness_backends import adapters
 from harness_backends.failures import in_one_line
-from harness_backends.folders import companions, quantisation
+from harness_backends.folders import companions, quantisation, weight_files
 from harness_backends.quiet import without_bars
 from harness_backends.weights import device_of, placed, stay
 
@@ -27,7 +26,6 @@ def merge(ref: ModelRef, folder: Path, adapter: Path, output: Path) -> None:
     line for what the libraries stumble over, a full disk among it.
     """
     import torch
-    from peft import PeftModel
 
     adapters.check(adapter)
     if quantisation(folder):
@@ -35,7 +33,10 @@ def merge(ref: ModelRef, folder: Path, adapter: Path, output: Path) -> None:
             f"{ref.name} is quantised: in rounded weights an adapter's change would be lost",
             remedy="merge into the model that it was made from",
         )
-    config = adapters.read_config(adapter, ref.name)
+    with without_bars():
+        from peft import PeftModel
+
+        config = adapters.read_config(adapter, ref.name)
     if config.is_prompt_learning:
         kind = str(getattr(config.peft_type, "value", config.peft_type)).lower()
         raise UsageError(
@@ -45,8 +46,10 @@ def merge(ref: ModelRef, folder: Path, adapter: Path, output: Path) -> None:
     with in_one_line(f"{adapter} cannot be merged into {ref.name}"):
         with without_bars(), adapters.told_nothing():
             base = _opened(ref, folder, dtype=torch.float32)
+            _part_what_is_shared(base, adapter)
             peft: Any = PeftModel.from_pretrained(base, str(adapter), torch_device="cpu")
-        _write(peft.merge_and_unload(safe_merge=True), folder, output)
+            whole = peft.merge_and_unload(safe_merge=True)
+        _write(whole, folder, output)
 
 
 def quantize(ref: ModelRef, folder: Path, kind: Literal["nf4", "int8"], output: Path) -> None:
@@ -85,6 +88,23 @@ def _opened(ref: ModelRef, folder: Path, **arguments: object) -> PreTrainedModel
     return module  # from_pretrained leaves it in evaluation mode
 
 
+def _part_what_is_shared(base: PreTrainedModel, adapter: Path) -> None:
+    """Give the output layer weights of its own where it shares the embeddings' and the adapter changes one of both.
+
+    Whole layers and single tokens that an adapter brings are parted, or kept alike, by PEFT itself.
+    """
+    import torch
+
+    model: Any = base  # unannotated upstream
+    first, last = model.get_input_embeddings(), model.get_output_embeddings()
+    if last is None or last.weight is not first.weight:
+        return
+    shared = [name for name, module in base.named_modules() if module is first or module is last]
+    if any(name.startswith((f"{each}.lora_", f"{each}.ia3_")) for name in adapters.changes(adapter) for each in shared):
+        last.weight = torch.nn.Parameter(first.weight.detach().clone())
+        base.config.tie_word_embeddings = base.config.get_text_config().tie_word_embeddings = False
+
+
 def _write(module: PreTrainedModel, origin: Path, output: Path) -> None:
     """The model in ``output``, and beside it what belongs to it: tokenizer, chat template, generation settings."""
     from transformers import GenerationConfig
@@ -93,14 +113,19 @@ def _write(module: PreTrainedModel, origin: Path, output: Path) -> None:
     if any(file.name == "generation_config.json" for file in files):
         # the file itself is copied; read and written again, it might be refused for what its author left in it
         module.generation_config = GenerationConfig()  # type: ignore[no-untyped-call]  # unannotated upstream
-    output.parent.mkdir(parents=True, exist_ok=True)
-    workplace = Path(tempfile.mkdtemp(prefix=f".{output.name}-", dir=output.parent))
+    workplace = output.with_name(f".{output.name}.unfinished")
+    shutil.rmtree(workplace, ignore_errors=True)  # a whole model's disk that a kill has left
+    workplace.mkdir(parents=True)
     try:
         whole = workplace / "whole"
         with without_bars():
             module.save_pretrained(whole)
         for file in files:
-            shutil.copyfile(file, whole / file.name)
+            there = whole / file.relative_to(origin)
+            there.parent.mkdir(exist_ok=True)
+            shutil.copyfile(file, there)
+        for file in weight_files(whole):
+            shutil.copymode(whole / "config.json", file)  # safetensors lets nobody but their owner read them
         whole.rename(output)
     finally:
         shutil.rmtree(workplace, ignore_errors=True)

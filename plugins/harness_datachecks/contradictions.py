@@ -26,7 +26,7 @@ class Contradictions:
     A class, a choice or an answer of at most three words that differs is surely a contradiction, and so are a
     completion that is liked and disliked and two answers of which each is preferred to the other. Two longer answers
     may both be right, as of creative tasks; they are told where they have little in common. A question that is answered
-    in more than 20 ways asks for variety. A preference pair whose two answers are the same prefers nothing.
+    in more than 20 ways asks for variety.
     """
 
     name: ClassVar[str] = "contradictions"
@@ -50,7 +50,6 @@ class Contradictions:
         return (
             *_told(table, [each for each in found.values() if each.kind == "sure"], "contradictions"),
             *_told(table, [each for each in found.values() if each.kind == "possible"], "differing answers"),
-            *_preferring_nothing(table),
         )
 
     def _same_question(self, rows: Sequence[Row]) -> Iterator[_Contradiction]:
@@ -168,19 +167,6 @@ def _told(table: Table, found: Sequence[_Contradiction], kind: str) -> Iterator[
 def _both(row: Row, other: Row) -> str:
     ours, theirs = (str(each.label) if each.form == "kto" else each.answered for each in (row, other))
     return f"{excerpt(ours, _EVIDENCE)} | there: {excerpt(theirs, _EVIDENCE)}"
-
-
-def _preferring_nothing(table: Table) -> Iterator[Finding]:
-    same = [row for row in table.rows if row.rejected and folded(row.answered) == _rejected(row)]
-    if same:
-        yield Finding(
-            "chosen equals rejected",
-            "warning",
-            counted(len(same), len(table.rows), "prefers", "prefer") + " an answer to itself",
-            "leave these rows out: harness data clean",
-            tuple(Spot(row.line, excerpt(row.answered), remove=True) for row in same),
-            {"rows": float(len(same)), "share": len(same) / len(table.rows)},
-        )
 
 
 def _rejected(row: Row) -> str:

@@ -41,9 +41,7 @@ class Renderer:
         if folder is None:
             raise NotOpenedError("no model is named whose tokenizer would tell")
         try:
-            from transformers import AutoTokenizer
-
-            tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            tokenizer = _opened(folder)
         except ImportError:
             raise NotOpenedError("transformers is not installed") from None
         except Exception as error:  # a folder may hold anything, and tokenizers raises Exception itself
@@ -109,6 +107,24 @@ class Renderer:
         raw.no_truncation()
         raw.no_padding()
         return [len(each) for each in raw.encode_batch_fast(texts, add_special_tokens=False)]
+
+
+def _opened(folder: Path) -> Any:  # noqa: ANN401 - a tokenizer of whatever class
+    """The tokenizer; one whose files are all there is to it is opened without torch, which takes seconds to import."""
+    import transformers
+
+    # looked up by name alone: AutoTokenizer brings torch along as soon as it is
+    kind: Any = transformers.PreTrainedTokenizerFast if _is_plain(folder) else transformers.AutoTokenizer
+    return kind.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+
+
+def _is_plain(folder: Path) -> bool:
+    """Whether no class of its own belongs to the tokenizer: the names are Transformers' before and since version 5."""
+    try:
+        named = json.loads((folder / "tokenizer_config.json").read_text(encoding="utf-8"))["tokenizer_class"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+    return named in ("PreTrainedTokenizerFast", "TokenizersBackend") and (folder / "tokenizer.json").is_file()
 
 
 def turns(row: Row) -> list[dict[str, Any]]:

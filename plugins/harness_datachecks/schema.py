@@ -19,7 +19,11 @@ _MOST_PROBLEMS = 12
 
 @dataclass(frozen=True)
 class Schema:
-    """Lines that are no rows, and rows with the wrong turns, tools, choices or pairs."""
+    """Lines that are no rows, and rows with the wrong turns, tools, choices or pairs.
+
+    A preference pair whose two answers are the same to the letter says nothing of what is better; one whose answers
+    differ in case, punctuation or white space alone may be meant so.
+    """
 
     name: ClassVar[str] = "schema"
     requires_packages: ClassVar[tuple[str, ...]] = ()

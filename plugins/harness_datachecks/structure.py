@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from harness import Message, Row, Severity, ToolCall, ToolMessage
+from harness import Message, Row, Severity, ToolCall, ToolMessage, folded
 from harness_datachecks.marks import turn_mark
 from harness_datachecks.texts import has_calls, is_class
 from harness_datachecks.wording import excerpt, printable
@@ -97,6 +97,11 @@ EQUAL_PAIR = Fault(
     "chosen equals rejected", "error", "has the same answer as chosen and as rejected",
     "have the same answer as chosen and as rejected", "leave them out: they say nothing of what is better",
     remove=True,
+)  # fmt: skip
+NEARLY_EQUAL_PAIR = Fault(
+    "chosen hardly differs", "warning", "prefers an answer to the same one in other case, punctuation or white space",
+    "prefer an answer to the same one in other case, punctuation or white space",
+    "leave them out, unless just that is to be learnt",
 )  # fmt: skip
 EMPTY_REJECTED = Fault(
     "empty rejected answers", "warning", "has an empty rejected answer", "have an empty rejected answer",
@@ -236,10 +241,21 @@ def _pair(row: Row) -> Iterator[Seen]:
         yield Seen(EQUAL_PAIR, excerpt(row.rejected[-1].content))
     elif any(_is_blank(message.content) and not has_calls(message) for message in row.rejected):
         yield Seen(EMPTY_REJECTED, f"chosen: {excerpt(row.messages[-1].content)}")
+    elif [_meant(message) for message in row.answers] == [_meant(message) for message in row.rejected]:
+        yield Seen(NEARLY_EQUAL_PAIR, excerpt(row.rejected[-1].content))
 
 
-def _said(message: Message) -> tuple[str, str, tuple[ToolCall, ...]]:
+_Said = tuple[str, str, tuple[ToolCall, ...]]
+
+
+def _said(message: Message) -> _Said:
     return message.role, message.content.strip(), message.calls if isinstance(message, ToolMessage) else ()
+
+
+def _meant(message: Message) -> _Said:
+    """The same without what tells no texts apart."""
+    role, content, calls = _said(message)
+    return role, folded(content), calls
 
 
 def _answer(row: Row) -> Iterator[Seen]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-SHORT = 120
-"""Characters that a piece of evidence has at most."""
 _REPLACED = "\N{REPLACEMENT CHARACTER}"
 
 

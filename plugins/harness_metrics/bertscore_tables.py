@@ -40,11 +40,7 @@ def baseline(model: str, layers: int, lang: str) -> Mapping[str, float] | None:
     with file.open(encoding="utf-8", newline="") as lines:
         rows = {int(row["LAYER"]): row for row in csv.DictReader(lines)}
     found = rows.get(layers)
-    return (
-        None
-        if found is None
-        else {"precision": float(found["P"]), "recall": float(found["R"]), "f1": float(found["F"])}
-    )
+    return None if found is None else {name: float(found[column]) for name, column in _COLUMNS.items()}
 
 
 def is_installed() -> bool:

@@ -79,7 +79,7 @@ class Auto(Common):
 
         hidden, cut_off = _hidden(job), saved.last(job.output / saved.STATES)
         choice = choose(self._means(job), hidden)
-        before = next((name for name in METHODS if cut_off and name == cut_off.method), choice.method)
+        before = next((name for name in METHODS if cut_off and name == cut_off.method.split()[0]), choice.method)
         rate = None if hidden is None else advised_rate(before, hidden)[0]
         return replace(choice, method=before, learning_rate=rate)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import os
 from collections.abc import Callable
@@ -11,11 +12,14 @@ from typing import TYPE_CHECKING
 from harness import Progress, Report, TrainJob, UsageError
 
 if TYPE_CHECKING:
+    from harness_trainers.footprint import Place
     from harness_trainers.options import Common
 
 _LONGEST_READ = 64
 """How many rows are tokenised to know how long the longest are."""
 _TIGHT = 0.9
+_MOST_ROWS = 1 << 20
+"""No batch is larger."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +42,7 @@ class MemoryEstimate:
     @property
     def total(self) -> int:
         """All of it."""
-        return self.likely + self.overhead
-
-    @property
-    def likely(self) -> int:
-        """What the training adds to what is held already, as the process is seen to grow."""
-        return self.training + self.heap
+        return self.training + self.heap + self.overhead
 
     @property
     def training(self) -> int:
@@ -79,12 +78,18 @@ class CannotEstimate(Exception):  # noqa: N818 - a state of the world: this mode
 
 
 def estimate(
-    options: Common, job: TrainJob, *, longest: int | None = None, labelled: int | None = None
+    options: Common,
+    job: TrainJob,
+    *,
+    longest: int | None = None,
+    labelled: int | None = None,
+    place: Place | None = None,
 ) -> MemoryEstimate:
     """What a step of ``options`` on ``job`` takes, from the model's configuration alone; nothing is loaded.
 
     ``longest`` is the longest row in tokens and ``labelled`` how many columns of the batch have a label; without them
-    the longest rows of the file are tokenised. The sum is
+    the longest rows of the file are tokenised. ``place`` is where the step is taken, if not where ``job`` says; a GPU
+    that is not here is ``footprint.elsewhere``. The sum is
 
     - weights: every parameter and buffer in its type; a layer in four bits takes half a byte a number, and for each 64
       numbers a float32 scale, or with double quantisation a byte, and a float32 for each 256 of these (QLoRA,
@@ -92,7 +97,7 @@ def estimate(
     - gradients: as large as the trained parameters, freed after each step;
     - optimizer: AdamW's two moments, in the type of the trained parameters (``torch.optim.AdamW``);
     - activations: the peak of forward and backward pass as ``rehearsal`` plays them through, gradients left out;
-    - overhead: on a CPU what this process holds when it is asked, its libraries; on a GPU cuBLAS's workspace (the
+    - overhead: on a CPU what this process holds when it is asked, its libraries; on a GPU cuBLAS's workspaces (the
       context is there before free memory is read);
     - heap: on a CPU what the C library keeps of freed blocks, in a process that was started with
       ``harness.machine.lean_heap``, as ``harness train`` starts its own; without that it may keep twice as much.
@@ -109,7 +114,7 @@ def estimate(
         options.per_device_train_batch_size, length, math.ceil(scored / tokens * length), is_packed=options.packing
     )
     try:
-        parts = footprint.measure(options, job, shape)
+        parts = footprint.measure(options, job, shape, place)
     except UsageError:
         raise
     except Exception as error:  # a model's own code may do anything; the training itself goes on without an estimate
@@ -128,14 +133,16 @@ def check_fits(options: Common, job: TrainJob, report: Report, *, longest: int |
     except CannotEstimate as error:
         report(_said(f"memory: no estimate for this model ({error})"))
         return
-    free = available(job)
-    tight = " (tight)" if found.training <= free and found.likely > _TIGHT * free else ""
-    report(_said(f"memory: {found.sentence} of {gigabytes(free + _held(found, job))} GB{tight}"))
-    if found.training > free and not _is_spread():
+    free, held = available(job), _held(found, job)
+    least, likely = found.total - found.heap - held, found.total - held
+    tight = " (tight)" if least <= free and likely > _TIGHT * free else ""
+    spread = ", before it is spread over the processes" if _is_spread() else ""
+    report(_said(f"memory: {found.sentence} of {gigabytes(free + held)} GB{tight}{spread}"))
+    if least > free and not _is_spread():
         raise UsageError(
-            f"trainer {options.name!r}: a step takes about {gigabytes(found.training)} GB of memory and "
+            f"trainer {options.name!r}: a step takes about {gigabytes(least)} GB of memory and "
             f"{gigabytes(free)} GB are free",
-            remedy=_remedies(options, job, found, free, longest),
+            remedy=_remedies(options, job, likely, found.length, free, longest),
         )
 
 
@@ -172,19 +179,38 @@ def lengths_of(options: Common, job: TrainJob) -> Lengths:
 
 
 def largest_batch(options: Common, job: TrainJob, free: int, *, longest: int | None = None) -> int:
-    """The most rows a step that fit ``free`` bytes, 0 if not even one does.
+    """The most rows a step that fit ``free`` bytes, 0 if not even one does: that many fit, and one more does not.
 
-    Activations grow by the same amount with each row, so two sizes tell them all.
+    A step plays through in seconds however many rows it has, and what it takes hardly departs from a line, so that the
+    border is found by drawing one between a size that fits and one that does not, and by halving where that is slow.
     """
-    one, two = (
-        estimate(replace(options, per_device_train_batch_size=size), job, longest=longest).likely for size in (1, 2)
-    )
-    return max(0, 1 + math.floor((free - one) / max(1, two - one))) if one <= free else 0
+
+    @functools.cache
+    def need(rows: int) -> int:
+        return _likely(replace(options, per_device_train_batch_size=rows), job, longest)
+
+    fits, fails = 0, 1
+    while fails <= _MOST_ROWS and need(fails) <= free:
+        fits, fails = fails, 4 * fails
+    halves = False
+    while fits and fails - fits > 1 and fails <= _MOST_ROWS:
+        before = fails - fits
+        share = 0.5 if halves else (free - need(fits)) / (need(fails) - need(fits))
+        rows = min(fails - 1, max(fits + 1, fits + math.floor(share * before)))
+        fits, fails = (rows, fails) if need(rows) <= free else (fits, rows)
+        halves = fails - fits > before / 2 and not halves
+    return fits
 
 
-def _remedies(options: Common, job: TrainJob, found: MemoryEstimate, free: int, longest: int | None) -> str:
+def _likely(options: Common, job: TrainJob, longest: int | None) -> int:
+    """Bytes that a step adds to what is held already."""
+    found = estimate(options, job, longest=longest)
+    return found.total - _held(found, job)
+
+
+def _remedies(options: Common, job: TrainJob, likely: int, length: int, free: int, longest: int | None) -> str:
     """Ways out, the most useful first, each with its number; those that change nothing are left out."""
-    shorter = max(2, found.length // 2)
+    shorter = max(2, length // 2)
     others: list[tuple[str, Callable[[], Common]]] = [
         ("gradient_checkpointing: true", lambda: replace(options, gradient_checkpointing=True)),
         ("trainer qlora", lambda: _in_four_bits(options)),
@@ -193,10 +219,10 @@ def _remedies(options: Common, job: TrainJob, found: MemoryEstimate, free: int, 
     told = [_smaller_batch(options, job, free, longest)]
     for what, make in others:
         try:
-            then = estimate(make(), job, longest=longest).likely
+            then = _likely(make(), job, longest)
         except (CannotEstimate, UsageError, ValueError):
             continue  # a way that this method does not have
-        if then < found.likely:
+        if then < likely:
             told.append(f"{what} (about {gigabytes(then)} GB{'' if then <= free else ', still too much'})")
     return ", or ".join(filter(None, told)) or "take a smaller model, or a machine with more memory"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import os
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import torch
@@ -20,6 +21,21 @@ from harness_trainers.tokens import IGNORED, Reader
 _BLOCK, _BLOCKS = 64, 256
 """Numbers that share a scale in four bits, and scales that share one of their own: bitsandbytes' defaults."""
 _MOMENTS = 2
+_HOPPER = 9
+"""The first generation of GPUs, by compute capability, for which torch gives cuBLAS the larger workspace."""
+_WORKSPACES = 2
+"""One for each thread that multiplies: the one that goes forward, and autograd's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a step is taken, and in which types."""
+
+    device: str
+    """``cpu`` or ``cuda``."""
+    precision: Precision
+    overhead: int
+    """Bytes that are held there whatever is trained."""
 
 
 class Parts(NamedTuple):
@@ -33,9 +49,22 @@ class Parts(NamedTuple):
     heap: int
 
 
-def measure(options: Common, job: TrainJob, shape: Shape) -> Parts:
+def here(options: Common, job: TrainJob) -> Place:
+    """The device that the job is trained on."""
+    device = device_of(job)
+    return Place(device, precision(options, job.model), overhead(device))
+
+
+def elsewhere(options: Common, job: TrainJob, *, generation: int = _HOPPER) -> Place:
+    """A GPU that need not be here, of a generation that computes in bfloat16: Ampere, 8, or a later one."""
+    narrow = replace(options, precision="bfloat16") if options.precision == "auto" else options
+    return Place("cuda", precision(narrow, replace(job.model, device="cpu")), workspaces(generation))
+
+
+def measure(options: Common, job: TrainJob, shape: Shape, place: Place | None = None) -> Parts:
     """What a step of this shape takes; raises whatever the model's code does on tensors without numbers."""
-    device, chosen = device_of(job), precision(options, job.model)
+    place = place or here(options, job)
+    device, chosen = place.device, place.precision
     setup = Setup(
         device,
         None if chosen.autocast == "no" else getattr(torch, chosen.autocast),
@@ -50,7 +79,7 @@ def measure(options: Common, job: TrainJob, shape: Shape) -> Parts:
         peak.gradients,
         _MOMENTS * sum(each.numel() * each.element_size() for each in trained),
         peak.activations,
-        overhead(device),
+        place.overhead,
         peak.heap,
     )
 
@@ -90,11 +119,16 @@ def _told(name: str, otherwise: int) -> int:
 
 
 def overhead(device: str) -> int:
-    """What is held beside the training: this process on a CPU; on a GPU cuBLAS's workspace, which torch allocates."""
-    if device == "cpu":
-        return own_memory()
-    major, _ = torch.cuda.get_device_capability()
-    return (32 if major >= 9 else 8) << 20
+    """What is held beside the training: this process on a CPU; on a GPU cuBLAS's workspaces, which torch allocates."""
+    return own_memory() if device == "cpu" else workspaces(torch.cuda.get_device_capability()[0])
+
+
+def workspaces(generation: int) -> int:
+    """What torch allocates for cuBLAS: a workspace for each thread that uses it (aten/src/ATen/cuda/CublasHandlePool).
+
+    32 MiB on a Hopper and later, else two blocks of 4 MiB and eight of 16 KiB.
+    """
+    return _WORKSPACES * (32 << 20 if generation >= _HOPPER else 2 * (4 << 20) + 8 * (16 << 10))
 
 
 def longest_rows(options: Common, job: TrainJob, read: int) -> tuple[int, int]:

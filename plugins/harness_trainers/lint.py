@@ -9,7 +9,7 @@ from pathlib import Path
 
 from jinja2.exceptions import TemplateError
 
-from harness import TrainJob, UsageError
+from harness import ModelRef, TrainJob, UsageError
 from harness_trainers import rows
 from harness_trainers.options import Common
 from harness_trainers.rows import Row
@@ -38,13 +38,29 @@ class Examples:
 def examples(options: Common, job: TrainJob) -> Examples:
     """The rows of the job's files; ``UsageError`` where a training on them would look normal and teach amiss."""
     reader = Reader.of(options, job.model)
-    ends = reader.ends(Path(job.model.name))
-    train, warnings = _read(reader, job.train, ends)
-    validation, more = _read(reader, job.validation, ends) if job.validation else ([], [])
+    ends, window = reader.ends(Path(job.model.name)), window_of(options, job.model)
+    train, warnings = _read(reader, job.train, ends, window)
+    validation, more = _read(reader, job.validation, ends, window) if job.validation else ([], [])
     return Examples(reader, train, validation, (*warnings, *more))
 
 
-def _read(reader: Reader, path: Path, ends: frozenset[int]) -> tuple[list[Tokens], list[str]]:
+def window_of(options: Common, model: ModelRef) -> int | None:
+    """The tokens of a row that the model has positions for; ``None`` where its configuration does not say."""
+    from transformers import AutoConfig
+
+    config = AutoConfig.from_pretrained(model.name, trust_remote_code=model.trust_remote_code).get_text_config()
+    positions, virtual = getattr(config, "max_position_embeddings", None), getattr(options, "num_virtual_tokens", 0)
+    # rotations that are stretched reach further than that number, by as much as their kind allows
+    rotation = getattr(config, "rope_parameters", None) or {}
+    if not isinstance(positions, int) or positions < 1 or rotation.get("rope_type", "default") != "default":
+        return None
+    if virtual >= positions:
+        problem = f"num_virtual_tokens {virtual} leaves no room for a row: the model has positions for {positions}"
+        raise UsageError(f"trainer {options.name!r}: {problem}")
+    return positions - virtual
+
+
+def _read(reader: Reader, path: Path, ends: frozenset[int], window: int | None) -> tuple[list[Tokens], list[str]]:
     found = rows.read(path, reader.options.trains_on)
     tokens = []
     for row in found:
@@ -54,6 +70,7 @@ def _read(reader: Reader, path: Path, ends: frozenset[int]) -> tuple[list[Tokens
             raise refused(path, row, error) from error
     _nothing_lost(reader, path, found)
     _stops(path, found, tokens, ends)
+    _seen_whole(reader.options, path, tokens, window)
     cut = None if is_split(reader.options) else reader.options.max_length
     learnt = [each for each in tokens if each.has_label(cut)]
     return learnt, [] if cut is None and len(learnt) == len(tokens) else list(_cut(path, tokens, learnt, ends, cut))
@@ -61,7 +78,7 @@ def _read(reader: Reader, path: Path, ends: frozenset[int]) -> tuple[list[Tokens
 
 def is_split(options: Common) -> bool:
     """Whether a row that is too long goes on in the next sequence instead of being cut."""
-    return options.packing and options.trains_on == "text"
+    return options.splits_rows
 
 
 def _nothing_lost(reader: Reader, path: Path, found: list[Row]) -> None:
@@ -116,6 +133,20 @@ def _stops(path: Path, found: list[Row], tokens: list[Tokens], ends: frozenset[i
                 line=row.line,
                 remedy="its chat template must end the assistant's message with the tokenizer's end token",
             )
+
+
+def _seen_whole(options: Common, path: Path, tokens: list[Tokens], window: int | None) -> None:
+    """No row is longer than the model can see: what lies beyond fails, or is taught at places it never learnt."""
+    if window is None or options.max_length <= window:
+        return
+    over = sum(len(each) > window for each in tokens)
+    if over:
+        few = "" if over > MOST_CUT * len(tokens) and not options.splits_rows else f"set max_length: {window}, or "
+        raise UsageError(
+            f"{over} of {len(tokens)} rows are longer than the {window} tokens that the model has positions for",
+            path=path,
+            remedy=f"{few}leave them out",
+        )
 
 
 def _cut(

@@ -60,6 +60,7 @@ class LoraOptions(Common):
     lora_alpha: int = 32
     """The adapter's output is scaled by ``lora_alpha / r``."""
     lora_dropout: float = 0.0
+    """The share of an adapted module's inputs that are left out at random while training."""
     bias: Literal["none", "all", "lora_only"] = "none"
     """Which biases are trained too: ``none``, ``all``, or ``lora_only``, those of the adapted modules."""
     target_modules: str | tuple[str, ...] = "all-linear"
@@ -69,7 +70,7 @@ class LoraOptions(Common):
     """Trains the length of each adapted weight column apart from its direction (DoRA: Liu and others, 2024)."""
     use_rslora: bool = False
     """Scales by ``lora_alpha / sqrt(r)``, which keeps high ranks stable (Kalajdzievski, 2023)."""
-    init_lora_weights: bool | Literal["gaussian", "orthogonal"] = True
+    init_lora_weights: bool | str = True
     """How the matrices begin: ``true`` is PEFT's default, the other two are ``gaussian`` and ``orthogonal``. Each
     leaves the model at first as it is; those that change the base weights too are not offered."""
 
@@ -101,6 +102,7 @@ class LoraOptions(Common):
             targets = attention(model)
         elif not isinstance(self.target_modules, str):
             targets = check(self.name, model, self.target_modules)
+        start: Any = self.init_lora_weights
         return LoraConfig(
             r=self.r,
             lora_alpha=self.lora_alpha,
@@ -109,7 +111,7 @@ class LoraOptions(Common):
             target_modules=targets,
             use_dora=self.use_dora,
             use_rslora=self.use_rslora,
-            init_lora_weights=self.init_lora_weights,
+            init_lora_weights=start,
             task_type="CAUSAL_LM",
         )
 

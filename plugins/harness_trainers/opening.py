@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForCausalLM
 
-from harness import ModelRef, UsageError
+from harness import ModelRef, UsageError, compute_alike
 from harness_trainers.options import Common
 
 
@@ -37,13 +37,13 @@ def on_cpu(model: ModelRef) -> bool:
 def precision(options: Common, model: ModelRef) -> Precision:
     """What ``options.precision`` means here; ``UsageError`` for a type that the device does not compute in.
 
-    Under ``bfloat16`` and ``float16`` weights that are trained are held in float32, or small updates would be lost in
-    rounding; those that are frozen are held in the smaller type.
+    Weights that are trained are held in float32, or small updates would be lost in rounding; those that are frozen are
+    held in the smaller type.
     """
     wanted = options.precision
     if wanted == "auto":
         if on_cpu(model):
-            return Precision(model.dtype, "no")
+            return Precision("float32" if options.writes == "model" else model.dtype, "no")
         wanted = "bfloat16" if torch.cuda.is_bf16_supported(including_emulation=False) else "float32"
     if wanted == "float16" and on_cpu(model):
         raise UsageError("precision float16 needs a GPU", remedy="set precision: bfloat16, or leave it out")
@@ -64,22 +64,11 @@ def open_model(options: Common, reference: ModelRef) -> Any:  # noqa: ANN401 - a
         quantization_config=quantization,
         **place,
     )
-    compute_alike(model)
+    compute_alike(model.modules())
     options.freeze(model)
     if not any(weight.requires_grad for weight in model.parameters()) and options.writes == "model":
         raise UsageError(f"trainer {options.name!r}: everything is frozen, so there is nothing to train")
     return model
-
-
-def compute_alike(model: Any) -> None:  # noqa: ANN401 - a model of transformers'
-    """Keep layers in four bits from computing otherwise once they were evaluated.
-
-    On a processor with AVX512-BF16 bitsandbytes then packs their weights anew, with scales rounded to bfloat16, for
-    good: what is measured would not be what is trained, nor a training that is gone on with the undisturbed one.
-    """
-    for module in model.modules():
-        if hasattr(module, "support_avx512bf16_for_cpu"):
-            module.support_avx512bf16_for_cpu = False
 
 
 def widen(options: Common, model: Any) -> None:  # noqa: ANN401 - a model of transformers' or PEFT's

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, ClassVar, Literal
 
 from harness import Checkpoint, MaskedToken, Report, TrainJob, TrainsOn
@@ -11,6 +13,8 @@ from harness import Checkpoint, MaskedToken, Report, TrainJob, TrainsOn
 SCHEDULES = ("constant", "constant_with_warmup", "cosine", "linear")
 PRECISIONS = ("auto", "float32", "bfloat16", "float16")
 PACKAGES = ("torch", "transformers", "peft", "trl", "accelerate", "datasets")
+_MOST = 2**31
+"""No option counts as much; beyond it the libraries below fail with words of their own."""
 
 Writes = Literal["adapter", "model"]
 
@@ -32,16 +36,22 @@ class Common:
 
     learning_rate: float = 2e-4
     lr_scheduler_type: str = "cosine"
+    """How the rate goes on after the warm-up: ``cosine`` and ``linear`` fall to 0; ``constant``,
+    ``constant_with_warmup``."""
     warmup_ratio: float = 0.03
     """Share of the steps in which the learning rate rises from 0; ``constant`` has no warm-up."""
     weight_decay: float = 0.0
+    """AdamW's: by so much, times the learning rate, each trained weight shrinks a step."""
     max_grad_norm: float = 1.0
     """Gradients are scaled down to this norm (over all trained weights) when theirs is larger; 0 leaves them alone."""
     num_train_epochs: float = 3.0
+    """How often each row is trained on; 0.5 is half of the rows once."""
     max_steps: int = -1
     """Ends the training after so many steps, whatever ``num_train_epochs`` says; -1 for no such end."""
     per_device_train_batch_size: int = 8
+    """Rows that go through the model together, on each device."""
     gradient_accumulation_steps: int = 1
+    """So many batches make one step of the optimizer: more rows a step with no more memory."""
     max_length: int = 1024
     """Tokens of a row that are used; what stands behind them is cut off. With ``packing``, the length of a pack."""
     packing: bool = False
@@ -52,7 +62,7 @@ class Common:
     """Whether activations are computed twice to save memory; unless said, on a GPU yes and on a CPU no."""
     precision: str = "auto"
     """``float32``; ``bfloat16`` or ``float16``, which compute in that type and keep what is trained in float32; or
-    ``auto``: on a GPU bfloat16 if it has it, on a CPU the model's own type."""
+    ``auto``: on a GPU bfloat16 if it has it, on a CPU the model's own type. Whole weights are trained in float32."""
     neftune_noise_alpha: float | None = None
     """Noise on the embeddings while training, as NEFTune (Jain and others, 2023) has it; 5 to 15 there."""
     evals_per_epoch: int = 2
@@ -63,6 +73,8 @@ class Common:
     """By how much a validation loss must beat the best one to count as better for the patience."""
 
     def __post_init__(self) -> None:
+        for each in fields(self):
+            usable(each.name, getattr(self, each.name))
         for option in (
             "per_device_train_batch_size",
             "gradient_accumulation_steps",
@@ -89,6 +101,11 @@ class Common:
         """Whether the checkpoint is a PEFT adapter or a whole model."""
         return "adapter"
 
+    @property
+    def splits_rows(self) -> bool:
+        """Whether a row that is longer than ``max_length`` goes on in the next sequence instead of being cut."""
+        return self.packing and self.trains_on == "text"
+
     def quantization(self, compute_dtype: str) -> Any:  # noqa: ANN401 - a configuration of transformers'
         """How the frozen weights are made smaller when they are opened; ``None`` leaves them as they are."""
         return None
@@ -99,6 +116,10 @@ class Common:
 
     def freeze(self, model: Any) -> None:  # noqa: ANN401 - a model of transformers'
         """Take from ``model`` what is not to be trained; an adapter needs nothing of the kind."""
+
+    def prepare(self) -> None:
+        """Import the loop and all that it imports, which takes seconds."""
+        importlib.import_module("harness_trainers.sft_loop")
 
     def train(self, job: TrainJob, report: Report) -> Checkpoint:
         """The checkpoint in ``job.output``: an adapter as PEFT writes it, or a whole model as transformers does.
@@ -122,6 +143,14 @@ def require(holds: bool, otherwise: str) -> None:
     """``ValueError`` with this sentence unless it holds; the catalog names the plugin and its option."""
     if not holds:
         raise ValueError(otherwise)
+
+
+def usable(option: str, value: object) -> None:
+    """A number must be finite and no count beyond all reason; other values are right."""
+    if isinstance(value, float):
+        require(math.isfinite(value), f"{option} must be a finite number, not {value}")
+    elif isinstance(value, int):
+        require(abs(value) < _MOST, f"{option} must be below {_MOST}, not {value}")
 
 
 def one_of(option: str, value: object, known: Sequence[object]) -> None:

@@ -8,6 +8,11 @@ table of what a layer keeps. The method is that of ``torch.distributed._tools.me
 Two parts cannot run without numbers and have a stand-in with the same allocations: layers in four bits
 (``bitsandbytes.autograd.MatMul4Bit``) and, on a GPU, TRL's head (``trl.kernels.chunked_logprob``), which makes the
 logits tile by tile.
+
+A GPU that is not here is played on tensors of a CPU, since autograd asks a driver for its streams. What is allocated is
+the same for decoders with norms of a Llama's kind: torch's attention keeps as much there, autocast makes the same
+products narrow, and sizes are rounded as on a GPU. It differs in layer norms, which autocast makes float32 on a GPU
+alone, and where a GPU has no fused attention for a model: that is torch's affair, and is seen on the GPU itself.
 """
 
 from __future__ import annotations
@@ -51,7 +56,7 @@ class Setup:
     """How the step is taken."""
 
     device: str
-    """``cpu`` or ``cuda``: what is allocated differs with the attention that torch chooses there."""
+    """``cpu`` or ``cuda``, which need not be here."""
     autocast: torch.dtype | None
     checkpointing: bool
     accumulates: bool
@@ -82,9 +87,10 @@ def rehearse(make: Callable[[], Any], shape: Shape, setup: Setup) -> tuple[Any, 
     model.train()
     if setup.checkpointing:
         _checkpoint(model)
+    on = played_on(setup.device)
     with FakeTensorMode(allow_non_fake_inputs=True):
-        _place(model, setup.device)
-        with torch.device(setup.device):
+        _place(model, on)
+        with torch.device(on):
             inputs = _inputs(shape)
         trained = [each for each in model.parameters() if each.requires_grad]
         if setup.accumulates:
@@ -95,12 +101,17 @@ def rehearse(make: Callable[[], Any], shape: Shape, setup: Setup) -> tuple[Any, 
         ledger = Ledger(known, _CUDA_BLOCK if setup.device == "cuda" else 1)
         of = _lean_loss if setup.is_lean else _tiled_loss if setup.device == "cuda" else _plain_loss
         with ledger:
-            with torch.autocast(setup.device, setup.autocast) if setup.autocast else nullcontext():
+            with torch.autocast(on, setup.autocast) if setup.autocast else nullcontext():
                 loss = of(model, shape, inputs)
             torch.autograd.backward(loss)
         gradients = sum(each.numel() * each.element_size() for each in trained)
     activations = max(0, ledger.peak - (0 if setup.accumulates else gradients))
     return model, Peak(gradients, activations, ledger.heap if setup.device == "cpu" else 0)
+
+
+def played_on(device: str) -> str:
+    """The device that the tensors say they are on: ``device``, or the CPU for a GPU that is not here."""
+    return device if device == "cpu" or torch.cuda.is_available() else "cpu"
 
 
 class Ledger(TorchDispatchMode):  # type: ignore[no-untyped-call]  # torch leaves it unannotated
@@ -219,10 +230,11 @@ class _ChunkedHead(torch.autograd.Function):
         before = torch.zeros_like(hidden, dtype=torch.float32) if ctx.needs_input_grad[0] else None
         whole = torch.zeros_like(weight, dtype=torch.float32) if ctx.needs_input_grad[1] else None
         tile = _tile(hidden, ctx.compute)
-        part = weight[:_TILE_COLUMNS].to(ctx.compute)
+        # a narrow copy of a part of the weight is there until that of the next one is
+        parts = [weight[at : at + _TILE_COLUMNS].to(ctx.compute) for at in (0, _TILE_COLUMNS)]
         of_hidden = None if before is None else before.to(hidden.dtype)
         of_weight = None if whole is None else whole.to(weight.dtype)
-        del tile, part
+        del tile, parts
         return of_hidden, of_weight, None
 
 

@@ -26,6 +26,8 @@ _STATE = "trainer_state.json"
 _SEAL = "complete"
 _PREFIX = "checkpoint-"
 _OF_A_MODEL = (".safetensors", ".json", ".jinja", ".model", ".txt", ".py")
+_OF_DEEPSPEED = ("zero_to_fp32.py", "zero_to_torch.py")
+"""Programs that it lays beside its states."""
 _OF_AN_ADAPTER = ("adapter_model.safetensors", "adapter_config.json", "README.md")
 
 
@@ -67,7 +69,7 @@ def last(parent: Path) -> Saved | None:
 
 def seal(folder: Path, method: str) -> None:
     """Declare a state of a method whole, once all of it is on the disk, so that no loss of power undoes it."""
-    for each in folder.iterdir():
+    for each in folder.rglob("*"):
         _flush(each)
     part = folder / f".{_SEAL}"
     part.write_text(method, encoding="utf-8")
@@ -130,7 +132,8 @@ def sha256(folder: Path, writes: Writes) -> str:
 def _files(state: Path, writes: Writes) -> Iterator[Path]:
     if writes == "adapter":
         return (state / name for name in _OF_AN_ADAPTER if (state / name).is_file())
-    return (each for each in sorted(state.iterdir()) if each.suffix in _OF_A_MODEL and each.name != _STATE)
+    others = (_STATE, *_OF_DEEPSPEED)
+    return (each for each in sorted(state.iterdir()) if each.suffix in _OF_A_MODEL and each.name not in others)
 
 
 def _link(source: Path, target: Path) -> None:

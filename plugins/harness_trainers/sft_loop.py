@@ -2,34 +2,27 @@
 
 from __future__ import annotations
 
-import math
 import os
 import time
-from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import datasets
-import safetensors.torch
-import torch
 import transformers
-from transformers import TrainerCallback, TrainerState
+from transformers import TrainerState
 from trl.trainer.sft_config import SFTConfig
-from trl.trainer.sft_trainer import SFTTrainer
 
 from harness import Checkpoint, Kept, Progress, Report, TrainJob, UsageError
-from harness_trainers import saved
-from harness_trainers.batches import LengthGrouped, completion_loss
+from harness_trainers import saved, spread
 from harness_trainers.estimate import check_fits
 from harness_trainers.footprint import checkpoints, device_of
 from harness_trainers.lint import Examples, examples, is_split
-from harness_trainers.opening import on_cpu, open_model, precision, trained, widen
-from harness_trainers.options import Common, Writes
+from harness_trainers.opening import on_cpu, open_model, precision, widen
+from harness_trainers.options import Common
+from harness_trainers.supervised import SupervisedTrainer
 from harness_trainers.tokens import Tokens
 from harness_trainers.watcher import Watcher, mean_loss, measured
-
-_REPORTS = 100
-"""How many reports on the loss a long training gives, about."""
 
 
 def run(options: Common, job: TrainJob, report: Report) -> Checkpoint:
@@ -40,10 +33,11 @@ def run(options: Common, job: TrainJob, report: Report) -> Checkpoint:
     started = time.monotonic()
     _be_quiet()
     report = report if int(os.environ.get("RANK", "0")) == 0 else _to_nobody
-    resumed = saved.last(_states(job))
-    if resumed and resumed.method != options.name:
+    spread.check(options, is_on_cpu=on_cpu(job.model))
+    resumed, method = saved.last(_states(job)), spread.described(options.name)
+    if resumed and resumed.method != method:
         raise UsageError(
-            f"{_states(job)} holds a training of {resumed.method} that was cut off, and this is one of {options.name}",
+            f"{_states(job)} holds a training of {resumed.method} that was cut off, and this is one of {method}",
             remedy="remove that folder to begin anew",
         )
     if resumed:
@@ -52,7 +46,7 @@ def run(options: Common, job: TrainJob, report: Report) -> Checkpoint:
     data = examples(options, job)
     for message in data.warnings:
         report(Progress(0, 0, 0.0, message=message))
-    check_fits(options, job, report, longest=data.longest)
+    check_fits(_filled(options, data), job, report, longest=data.longest)
     trainer: Any = build(options, job, data)
     trainer.add_callback(
         Watcher(
@@ -87,94 +81,6 @@ def build(options: Common, job: TrainJob, data: Examples | None = None) -> Super
     return trainer
 
 
-class SupervisedTrainer(SFTTrainer):
-    """TRL's trainer with batches of rows of like length, states that survive a kill and, on a CPU, a lean loss."""
-
-    method: str
-    writes: Writes
-    output: Path
-    learns_a_prompt: bool
-    kept_steps: Collection[int] = ()
-    keeps_the_end: bool = False
-
-    def plan(self, options: Common, job: TrainJob) -> None:
-        """Say when to warm up, log, measure, save and keep, which depends on how many steps there are."""
-        self.method, self.writes, self.learns_a_prompt = options.name, options.writes, options.learns_a_prompt
-        self.output = job.output
-        numbers = self.set_initial_training_values(self.args, self.get_train_dataloader())
-        steps_per_epoch, total = numbers[1], numbers[-1]
-        self.args.eval_steps = self.args.save_steps = math.ceil(steps_per_epoch / options.evals_per_epoch)
-        self.args.logging_steps = max(1, total // _REPORTS)
-        self.args.warmup_steps = math.ceil(options.warmup_ratio * total)
-        self.kept_steps = {max(1, round(part * total)) for part in job.keep}
-        self.keeps_the_end = 1.0 in job.keep
-
-    def create_model_card(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the library's
-        """None with each saved state; the harness tells in its record what was done."""
-
-    def compute_loss(self, model: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the library's
-        """The same loss; on a CPU TRL's own scores prompt and padding too, which is half of a step's time."""
-        plain = self.padding_free or self.learns_a_prompt or self.aux_loss_enabled or self.args.world_size > 1
-        if plain or not self.args.use_cpu:
-            return super().compute_loss(model, inputs, *args, **kwargs)  # type: ignore[no-untyped-call]
-        # noise differs from row to row, and activations that are computed twice leave no keys and values behind
-        shares = not (model.training and (self.args.neftune_noise_alpha or self.args.gradient_checkpointing))
-        return completion_loss(model, inputs, kwargs.get("num_items_in_batch"), shares=shares)
-
-    def evaluate(self, *args: Any, **kwargs: Any) -> Any:  # noqa: ANN401 - the library's
-        """The same; the random number that a loader draws as it begins is not taken from the training's."""
-        with torch.random.fork_rng(devices=[]):
-            return super().evaluate(*args, **kwargs)
-
-    def _get_train_sampler(self, train_dataset: Any = None) -> LengthGrouped:  # noqa: ANN401 - the library's
-        data: Any = train_dataset or self.train_dataset
-        at_once = self.args.train_batch_size * self.args.gradient_accumulation_steps * self.args.world_size
-        order = LengthGrouped([len(row) for row in data["input_ids"]], at_once, self.args.seed)
-        self.remove_callback(_Epochs)
-        self.add_callback(_Epochs(order))
-        return order
-
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:  # noqa: ANN401 - the library's
-        super()._save_checkpoint(model, trial)  # type: ignore[no-untyped-call]
-        step, states = self.state.global_step, self.output / saved.STATES
-        state = saved.folder_of(states, step)
-        if self.is_world_process_zero():
-            if self.writes == "adapter" and not self._is_sharded:
-                weights = {name: weight.detach().cpu().contiguous() for name, weight in trained(self.model)}
-                safetensors.torch.save_file(weights, state / saved.TRAINED)
-            if step in self.kept_steps or (self.keeps_the_end and self.control.should_training_stop):
-                saved.publish_apart(state, saved.folder_of(self.output, step), self.writes)
-        self.accelerator.wait_for_everyone()
-        if self.is_world_process_zero():
-            saved.seal(state, self.method)
-            saved.drop_all_but(states, {step, self.state.best_global_step or step})
-
-    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:  # noqa: ANN401
-        weights = Path(resume_from_checkpoint) / saved.TRAINED
-        if not weights.is_file():
-            super()._load_from_checkpoint(resume_from_checkpoint, model)
-            return
-        stored = safetensors.torch.load_file(weights)
-        with torch.no_grad():
-            for name, weight in trained(self.model):
-                weight.copy_(stored[name])
-
-    @property
-    def _is_sharded(self) -> bool:
-        return bool(self.is_fsdp_enabled or self.is_deepspeed_enabled)
-
-
-class _Epochs(TrainerCallback):
-    """Tells the order of the rows which epoch it is; the library's own word does not reach it after a resumption."""
-
-    def __init__(self, order: LengthGrouped) -> None:
-        self._order = order
-
-    def on_epoch_begin(self, args: Any, state: Any, control: Any, **kwargs: Any) -> None:  # noqa: ANN401 - the library's
-        """The epochs that are done are those before this one."""
-        self._order.set_epoch(int(state.epoch or 0))
-
-
 def _result(trainer: Any, options: Common, job: TrainJob, seconds: float) -> Checkpoint:  # noqa: ANN401
     """The best state as a checkpoint, or the last; then no state is needed any more."""
     ended = saved.last(_states(job))
@@ -195,7 +101,7 @@ def _result(trainer: Any, options: Common, job: TrainJob, seconds: float) -> Che
         validation_loss=losses.get(step),
         seconds=seconds,
         facts={
-            "trained_parameters": sum(weight.numel() for _, weight in trained(trainer.model)),
+            "trained_parameters": trainer.trained_parameters,
             "rows": len(trainer.train_dataset),
             "tokens_seen": int(state.num_input_tokens_seen),
             "steps": state.global_step,
@@ -259,6 +165,15 @@ def _dataset(tokens: list[Tokens]) -> datasets.Dataset:
     return datasets.Dataset.from_dict(
         {"input_ids": [each.ids for each in tokens], "labels": [each.labels for each in tokens]}
     )
+
+
+def _filled(options: Common, data: Examples) -> Common:
+    """The options with no more rows a batch than there are, or packs: what is never filled takes no memory."""
+    most = len(data.train)
+    if options.packing:
+        # of all packs but one at least half is filled, or two would be one
+        most = min(most, 1 + 2 * sum(map(len, data.train)) // options.max_length)
+    return replace(options, per_device_train_batch_size=min(options.per_device_train_batch_size, most))
 
 
 def _states(job: TrainJob) -> Path:

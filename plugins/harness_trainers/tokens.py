@@ -107,14 +107,14 @@ class Reader:
 
 def masks(options: Common, job: TrainJob, count: int) -> list[list[MaskedToken]]:
     """The first ``count`` rows of ``job.train``, cut where the training cuts them."""
-    reader = Reader.of(options, job.model)
+    reader, cut = Reader.of(options, job.model), None if options.splits_rows else options.max_length
     found = []
     for row in rows.read(job.train, options.trains_on, first=count):
         try:
             tokens = reader.read(row)
         except TemplateError as error:
             raise refused(job.train, row, error) from error
-        ids, labels = tokens.ids[: options.max_length], tokens.labels[: options.max_length]
+        ids, labels = tokens.ids[:cut], tokens.labels[:cut]
         pieces = zip(_pieces(reader.tokenizer, ids), labels, strict=True)
         found.append([MaskedToken(text, label != IGNORED) for text, label in pieces])
     return found

@@ -26,11 +26,9 @@ from harness.advice.money.crossing import Line, crossing
 from harness.advice.money.offers import (
     Charge,
     Serving,
-    api_evaluation,
     api_prompt,
     api_training,
     api_tuned,
-    evaluation,
     gpu_time,
     own_prompt,
     self_hosted,
@@ -122,24 +120,12 @@ AMOUNTS: dict[str, tuple[Callable[[], float], float]] = {
         lambda: gpu_time(GpuPrice(name="L4", hour=0.81), 5400).amount,
         1.22,
     ),
-    "2 h x 8 GPUs x 3.95 = 63.20": (lambda: gpu_time(BIG_GPU, 7200, gpus=8).amount, 63.20),
+    "900 s x 3.95 / 3,600 = 0.9875": (lambda: gpu_time(BIG_GPU, 900).amount, 0.99),
     # own GPUs
     "730 h x 0.80 = 584.00 and 1.20 / 12 = 0.10, whatever is asked": (lambda: paid(READY, 0), 584.10),
     "730 x 3,600 x 0.3 / 0.2 = 3,942,000 requests are one GPU's month": (lambda: paid(READY, 3_942_000), 584.10),
     "one request more takes a second GPU: 1,168.00 + 0.10": (lambda: paid(READY, 3_942_001), 1168.10),
     "four GPUs for 12,000,000 (3.04 of 3,942,000): 2,336.00 + 0.10": (lambda: paid(READY, 12_000_000), 2336.10),
-    "busy all the time, one GPU does 13,140,000": (
-        lambda: paid(self_hosted(LITTLE_GPU, TRAFFIC, SERVING, training=TRAINED, busy=1.0), 13_140_000),
-        584.10,
-    ),
-    "a model on two GPUs: 730 x 2 x 2.50 = 3,650.00, and 0.10": (
-        lambda: paid(self_hosted(GPU, TRAFFIC, replace(SERVING, gpus=2), training=TRAINED), 1),
-        3650.10,
-    ),
-    "by the second: 0.2 s x 0.80 / 3,600 x 1,000,000 = 44.444 and 0.10": (
-        lambda: paid(self_hosted(LITTLE_GPU, TRAFFIC, SERVING, training=TRAINED, stands_ready=False), 1_000_000),
-        44.54,
-    ),
     "the long prompt: 788,400 s / 0.4375 s = 1,802,057 a GPU, so 2,000,000 take two: 1,168.00": (
         lambda: paid(own_prompt(LITTLE_GPU, TRAFFIC, SERVING), 2_000_000),
         1168.00,
@@ -147,24 +133,6 @@ AMOUNTS: dict[str, tuple[Callable[[], float], float]] = {
     "80 % of it kept: 400 / 8,000 + 0.1875 = 0.2375 s, 3,319,578 a GPU, so 2,000,000 take one: 584.00": (
         lambda: paid(own_prompt(LITTLE_GPU, cached(0.8), replace(SERVING, caches=True)), 2_000_000),
         584.00,
-    ),
-    "the long prompt by the second: 0.4375 s x 0.80 / 3,600 x 1,000,000 = 97.222": (
-        lambda: paid(own_prompt(LITTLE_GPU, TRAFFIC, SERVING, stands_ready=False), 1_000_000),
-        97.22,
-    ),
-    # evaluating
-    "1,500 answers x 2.4 s = 1 h x 0.80": (lambda: evaluation(LITTLE_GPU, 1500, 2.4).amount, 0.80),
-    "3 arms x 400 answers x 0.75 s = 900 s x 3.95 / 3,600 = 0.9875": (
-        lambda: evaluation(BIG_GPU, 1200, 0.75).amount,
-        0.99,
-    ),
-    "500 answers of an API: (1,200 x 0.15 + 80 x 0.60) x 500 = 0.114": (
-        lambda: api_evaluation(SMALL, 500, 1200, 80).amount,
-        0.11,
-    ),
-    "500 of the tuned model: (100 x 0.30 + 80 x 1.20) x 500 = 0.063": (
-        lambda: api_evaluation(SMALL, 500, 100, 80, tuned=True).amount,
-        0.06,
     ),
 }
 
@@ -346,8 +314,12 @@ def test_an_offer_explains_itself_line_by_line() -> None:
         "730 h x 0.80 = 584.00 USD a month for one L4",
         "730 h x 3,600 s x 0.30 busy / 0.20 s = 3,942,000 requests a month, rounded down; more take as many GPUs again",
     )
-    assert evaluation(LITTLE_GPU, 1500, 2.4).explained == (
-        "evaluation: 1,500 answers x 2.40 s: 3,600 s on one L4 at 0.80 an hour / 3,600 = 0.80 USD once",
+    assert gpu_time(LITTLE_GPU, 3600, what="evaluating").explained == (
+        "evaluating: 3,600 s on one L4 at 0.80 an hour / 3,600 = 0.80 USD once",
+    )
+    reckoned = replace(SERVING, basis="reckoned from the operations of one L4")
+    assert own_prompt(LITTLE_GPU, TRAFFIC, reckoned).explained[0] == (
+        "tokens a second reckoned from the operations of one L4"
     )
 
 
@@ -360,7 +332,7 @@ def test_offers_are_in_the_currency_of_their_list() -> None:
         api_prompt(SMALL, TRAFFIC, "EUR"),
         api_tuned(SMALL, TRAFFIC, tokens=1000, epochs=1, currency="EUR"),
         self_hosted(GPU, TRAFFIC, SERVING, training=gpu_time(GPU, 60, currency="EUR"), currency="EUR"),
-        own_prompt(GPU, TRAFFIC, SERVING, stands_ready=False, currency="EUR"),
+        own_prompt(GPU, TRAFFIC, SERVING, currency="EUR"),
     ]
     assert {each.currency for each in offers} == {"EUR"}
     assert all("EUR" in " ".join(each.explained) and "USD" not in " ".join(each.explained) for each in offers)

@@ -15,7 +15,6 @@ from harness.advice.memory.memory import Method
 from harness.advice.model.shape import Linear, ModelShape
 from harness.advice.time import operations
 from harness.advice.time.duration import Probed, Rate, Schedule, of_probe, of_rate, roofline
-from harness.advice.time.packing import packs
 
 # a thousand million weights without the embedding, which is tied: all are multiplied with
 SHAPE = ModelShape(
@@ -134,16 +133,6 @@ def test_steps_and_tokens_are_those_of_a_real_training(tmp_path: Path, options: 
         max_steps=trainer.max_steps,
     )
     assert (planned.steps, planned.tokens_seen) == (facts["steps"], facts["tokens_seen"])
-
-
-@pytest.mark.parametrize(("strategy", "is_split"), [("bfd", False), ("bfd_split", True)])
-def test_packs_are_as_many_as_the_trainers_library_makes(strategy: str, is_split: bool) -> None:
-    datasets, packing = pytest.importorskip("datasets"), pytest.importorskip("trl.data_utils")
-    for seed in range(6):
-        lengths = [(7 * number * (seed + 3) + seed) % 61 for number in range(40)]
-        rows = datasets.Dataset.from_dict({"input_ids": [[1] * length for length in lengths]})
-        packed = packing.pack_dataset(rows, seq_length=32, strategy=strategy)
-        assert packs(lengths, 32, is_split=is_split) == len(packed), lengths
 
 
 @pytest.mark.parametrize(

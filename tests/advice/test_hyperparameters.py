@@ -393,11 +393,11 @@ def test_a_drop_beyond_5_percent_is_named_as_overtraining_with_its_remedies() ->
 
 
 @pytest.mark.parametrize(
-    ("rows", "words"), [(99, "too few to tune on"), (100, "with care"), (999, "with care"), (1_000, None)]
+    ("rows", "words"), [(99, "too few to tune on"), (100, "look at each row"), (999, "look at each row"), (1_000, None)]
 )
 def test_below_100_rows_prompts_come_first_and_below_1000_care_is_asked_for(rows: int, words: str | None) -> None:
     advice = choose(means(rows=rows))
-    for each in ("too few to tune on", "with care"):
+    for each in ("too few to tune on", "look at each row"):
         assert told(advice, each) == (each == words)
 
 

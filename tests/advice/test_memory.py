@@ -145,9 +145,12 @@ def test_gradients_that_wait_for_more_batches_are_held_all_the_while(seven: Mode
     assert often.gradients == once.gradients
 
 
-def test_narrow_weights_are_trained_in_float32_on_a_gpu_and_as_they_are_on_a_cpu(seven: ModelShape) -> None:
-    assert footprint(seven, a_step("full")).gradients == 4 * seven.parameters
-    assert footprint(seven, a_step("full", device="cpu")).gradients == 2 * seven.parameters
+@pytest.mark.parametrize("device", ["cuda", "cpu"])
+def test_narrow_weights_are_trained_in_float32_and_stay_narrow_where_they_are_frozen(
+    seven: ModelShape, device: str
+) -> None:
+    assert footprint(seven, a_step("full", device=device)).gradients == 4 * seven.parameters
+    assert footprint(seven, a_step("lora", device=device)).weights == 2 * seven.parameters
 
 
 def test_a_gpu_has_a_context_and_a_cpu_a_process_with_its_heap(seven: ModelShape) -> None:

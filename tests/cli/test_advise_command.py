@@ -134,6 +134,10 @@ def test_the_best_prompt_found_becomes_the_prompted_arm(project: Project) -> Non
         (["suite.yaml", "--prices", "missing.yaml"], "missing.yaml"),
         (["missing.yaml"], "no such suite file"),
         (["--rows", "many"], "many"),
+        (["suite.yaml", "--requests-per-day", "inf"], "requests_per_day is no number to reckon with"),
+        (["suite.yaml", "--compliance", "nan"], "compliance is no number to reckon with"),
+        (["--model", "model", "--data", "missing.jsonl"], "missing.jsonl: no such file of rows"),
+        (["--prices", "."], " advise [OPTIONS] [SUITE]"),
     ],
     ids=str,
 )
@@ -186,3 +190,55 @@ def test_how_long_asking_takes_is_told_where_the_base_model_was_asked_before(pro
     told = project.run("advise", "suite.yaml", "--measure", "--yes", "--items", "2")
     assert told.exit_code == 0
     assert "asking takes about" in told.err + told.out
+
+
+def test_what_is_no_number_in_the_suite_is_told_as_on_the_command_line(project: Project) -> None:
+    project.write_suite(SUITE + "advice: {latency: .inf}\n")
+    result = project.run("advise", "suite.yaml", "--no-measure", "--yes")
+    assert result.exit_code == 2
+    assert "advice.latency is no number to reckon with" in result.err
+
+
+def test_a_gpu_without_a_price_costs_the_offers_that_need_one_and_nothing_else(project: Project) -> None:
+    told = advised(project, "suite.yaml", "--gpu", "RTX 4090")
+    assert told["memory"]
+    assert told["duration"]
+    offers, notes = told["offers"], told["notes"]
+    assert isinstance(offers, list)
+    assert isinstance(notes, list)
+    assert not [each for each in offers if each["fixed"]]
+    assert any("no GPU 'RTX 4090'" in each for each in notes)
+
+
+def test_a_picture_is_saved_beside_json_too(project: Project) -> None:
+    advised(project, "suite.yaml", "--svg", "advice.svg")
+    assert (project.folder / "advice.svg").read_text().startswith("<svg")
+
+
+def test_without_a_suite_the_way_on_is_shown(project: Project) -> None:
+    shown = project.run("advise", "--yes")
+    assert "next        harness advise SUITE.yaml" in shown.out
+
+
+def test_measured_prompts_tell_how_long_evaluating_takes(project: Project) -> None:
+    assert advised(project, "suite.yaml")["evaluation"] is None
+    told = advised(project, "suite.yaml", "--measure", "--items", "2")
+    situation, evaluation = told["situation"], told["evaluation"]
+    assert isinstance(situation, dict)
+    assert isinstance(evaluation, dict)
+    took = {each["name"]: each["seconds"] for each in situation["baselines"]}
+    # 20 items of three arms: base and tuned are asked as they are, prompted with two examples
+    assert evaluation["seconds"] == pytest.approx(20 * (2 * took["zero-shot"] + took["prompted"]))
+    assert evaluation["basis"] == "for all arms, by the prompts measured"
+    assert evaluation["charge"] is None, "nobody pays for a CPU by the hour"
+    assert told["peak_memory"]
+
+
+def test_a_written_suite_stays_as_it_is_when_the_same_advice_is_written_again(project: Project) -> None:
+    flags = ["--write", "--no-measure", "--yes", "--lacks", "style"]
+    written = []
+    for _ in range(2):
+        assert project.run("advise", "suite.yaml", *flags).exit_code == 0
+        written.append(project.suite.read_text())
+    assert written[0] == written[1]
+    assert "\N{HORIZONTAL ELLIPSIS}" not in written[0], "a reason is whole clauses, not a cut sentence"

@@ -142,6 +142,11 @@ CASES = [
         r"suite.yaml:\d+: trainer 'lora': r: .*not 'four'",
     ),
     Case(
+        "a trainer option that wants a number and is told yes",
+        suite("  r: 4", "  r: true"),
+        r"suite.yaml:\d+: trainer 'lora': r is neither true nor false, and it is given true",
+    ),
+    Case(
         "a trainer option that looks like a date and is none",
         suite("  r: 4", "  note: 2024-02-30"),
         r"suite.yaml:\d+: trainer 'lora' has no option 'note'",

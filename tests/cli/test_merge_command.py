@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 import signal
+import sqlite3
 import subprocess
 import time
 from collections.abc import Iterator
@@ -15,9 +17,11 @@ from typing import Any
 import pytest
 
 from harness.cli.main import cli
+from harness.cli.progress import QuietObserver
 from harness.errors import UsageError
-from harness.execution import merging
+from harness.execution import merging, places
 from harness.store.reader import Reader
+from harness.store.writer import Writer
 from harness.testing.project import SUITE, Project, Result, tiny_project
 from harness.testing.tiny import tiny_adapter
 from harness.values import ModelRef
@@ -135,7 +139,10 @@ def test_a_model_that_answers_otherwise_is_not_kept(
 
 def test_what_cannot_be_merged_is_one_line(project: Project) -> None:
     for arguments, message in [
-        (("tiny-1/base", "--output", "x"), "tiny-1/base has no adapter, so there is nothing to merge"),
+        (
+            ("tiny-1/base", "--output", "x"),
+            "tiny-1/base has no adapter, so there is nothing to merge: its weights lie ",
+        ),
         (("tiny-9/tuned", "--output", "x"), "no run 'tiny-9/tuned' is recorded"),
         (("tiny-1/tuned", "--output", "adapter"), "is there already and not empty"),
         (("tiny-1/tuned",), "Missing option '--output'"),
@@ -173,6 +180,27 @@ def test_another_adapter_in_the_place_of_the_measured_one_is_refused(
         merging.lineage(replace(run, adapter=str(tmp_path / "gone")), Transformers(), model)
 
 
+@pytest.mark.parametrize(
+    ("name", "words"), [("chat_template.jinja", "chat template"), ("config.json", "configuration")]
+)
+def test_another_file_of_the_base_model_than_the_measured_one_is_refused(
+    name: str, words: str, project: Project, reader: Reader, tmp_path: Path
+) -> None:
+    run = reader.run("tiny-1/tuned")
+    assert run.model is not None
+    other = shutil.copytree(project.folder / "model", tmp_path / "other")
+    (other / name).write_text((other / name).read_text() + "\n")
+    moved = replace(run, model=replace(run.model, folder=str(other)))
+    made_of = merging.lineage(moved, Transformers(), ModelRef(str(other), device="cpu"))
+    asked = merging.questions(reader, run)
+    with (
+        places.claimed(tmp_path / "z") as place,
+        pytest.raises(UsageError, match=f"base model's {words} changed since"),
+    ):
+        merging.merge(made_of, asked, Transformers(), place, QuietObserver(), lambda _: "")
+    assert not list(tmp_path.glob("z*"))
+
+
 def test_items_of_a_missing_kind_are_made_of_the_other(project: Project, reader: Reader) -> None:
     run = reader.run("tiny-1/prompted")
     both = merging.questions(reader, run)
@@ -198,25 +226,120 @@ def test_items_of_a_missing_kind_are_made_of_the_other(project: Project, reader:
     assert [len(samples) for _, samples in choices.prompts] == [12]
 
 
-def test_a_kill_leaves_nothing_under_the_name_and_the_same_command_does_it_again(project: Project) -> None:
-    process = subprocess.Popen(
-        project.command("merge", "tiny-1/tuned", "--output", "killed"), cwd=project.folder, env=project.variables
-    )
-    unfinished = project.folder / "killed.unfinished"
-    while not unfinished.exists() and process.poll() is None:
-        time.sleep(0.01)
+def killed_when(project: Project, there: Path, *arguments: str) -> None:
+    """The merge is killed as soon as a path is there."""
+    process = subprocess.Popen(project.command("merge", *arguments), cwd=project.folder, env=project.variables)
+    while not there.exists() and process.poll() is None:
+        time.sleep(0.005)
     process.send_signal(signal.SIGKILL)
-    process.wait()
-    assert [each.name for each in project.folder.glob("*killed*")] == ["killed.unfinished"]
-    assert merged(project, "--output", "killed").exit_code == 0
-    assert [each.name for each in project.folder.glob("*killed*")] == ["killed"]
+    assert process.wait() == -signal.SIGKILL
 
 
-def test_what_the_demo_suite_trains_can_be_merged(tmp_path: Path) -> None:
+def files(folder: Path) -> dict[str, bytes]:
+    """All but the line of the card that tells when it was written."""
+    found = {path.name: path.read_bytes() for path in folder.iterdir()}
+    card = found["README.md"].decode().splitlines()
+    return {**found, "README.md": "\n".join(each for each in card if "**Merged:**" not in each).encode()}
+
+
+def recorded(project: Project) -> tuple[list[str], int]:
+    """The runs, and how often test items have served a verdict."""
+    with sqlite3.connect(project.record) as record:
+        judgements = int(record.execute("SELECT count(*) FROM judgements").fetchone()[0])
+    with Reader(project.record) as reader:
+        return [f"{run.id} {run.status}" for run in reader.runs()], judgements
+
+
+def test_however_often_it_is_killed_the_same_command_comes_to_the_same_end(project: Project) -> None:
+    arguments = ("tiny-1/tuned", "--output", "once", "--quantize", "int8")
+    whole, copy = project.folder / "once", project.folder / "once-int8"
+    runs, judgements = recorded(project)
+    killed_when(project, whole.with_name("once.unfinished") / "model", *arguments)
+    assert not whole.exists()
+    killed_when(project, whole, *arguments)
+    assert (whole / "README.md").is_file()
+    assert not copy.exists()
+    killed_when(project, copy, *arguments)
+    assert not (copy / "README.md").exists()
+    done = project.run("merge", *arguments, "--json")
+    assert done.exit_code in (0, 3, 4), done.err
+    assert sorted(each.name for each in project.folder.glob("once*")) == ["once", "once-int8"]
+    experiment = done.json["quantised"]["comparison"]["runs"][-1]["experiment"]
+    after = [f"{experiment}/int8 finished", f"{experiment}/merged finished", *runs], judgements + 1
+    assert recorded(project) == after
+
+    found = files(whole), files(copy)
+    for each in (whole, copy):
+        shutil.rmtree(each)
+    undisturbed = project.run("merge", *arguments, "--json")
+    assert (undisturbed.exit_code, undisturbed.json) == (done.exit_code, done.json)
+    assert (files(whole), files(copy)) == found
+    assert recorded(project) == after, "the same models are asked once, and their items are used up once"
+
+
+def test_two_merges_into_one_folder_at_once_are_one_and_a_refusal(project: Project) -> None:
+    first = subprocess.Popen(
+        project.command("merge", "tiny-1/tuned", "--output", "twice"),
+        cwd=project.folder,
+        env=project.variables,
+        stdout=subprocess.DEVNULL,
+    )
+    while not (project.folder / "twice.unfinished").exists():
+        time.sleep(0.005)
+    second = merged(project, "--output", "twice")
+    assert (second.exit_code, second.err.count("\n")) == (2, 1), second.err
+    assert "another merge is at work on it" in second.err
+    assert first.wait() == 0
+    assert (project.folder / "twice" / "README.md").is_file()
+
+
+def test_a_folder_that_was_changed_or_is_of_another_run_is_not_taken_for_the_merge(project: Project) -> None:
+    assert merged(project, "--output", "kept").exit_code == 0
+    (project.folder / "kept" / "README.md").write_text("a card of our own")
+    assert merged(project, "--output", "kept").exit_code == 0
+    assert (project.folder / "kept" / "README.md").read_text() == "a card of our own"
+    with (project.folder / "kept" / "model.safetensors").open("r+b") as weights:
+        weights.seek(-4, 2)
+        weights.write(b"\0\0\0\0")
+    changed = merged(project, "--output", "kept", "--quantize", "int8")
+    assert (changed.exit_code, changed.err.count("\n")) == (2, 1), changed.err
+    assert "model.safetensors is not as it was when this model was made" in changed.err
+    receipt = project.folder / "kept" / "merge.json"
+    receipt.write_text(receipt.read_text().replace("tiny-1/tuned", "tiny-7/tuned"))
+    other = merged(project, "--output", "kept")
+    assert (other.exit_code, other.err.count("\n")) == (2, 1), other.err
+    assert "is there already and holds the model of tiny-7/tuned" in other.err
+    assert sorted(each.name for each in project.folder.glob("kept*")) == ["kept"]
+
+
+def test_a_full_disk_is_one_line_and_leaves_nothing_but_what_was_recorded(project: Project) -> None:
+    before = recorded(project)
+    command = shlex.join(project.command("merge", "tiny-1/tuned", "--output", "full"))
+    done = subprocess.run(
+        ["bash", "-c", f"ulimit -f 64; exec {command}"],
+        cwd=project.folder,
+        env=project.variables,
+        capture_output=True,
+        text=True,
+    )
+    last = done.stderr.splitlines()[-1]
+    assert done.returncode == 1
+    assert last.startswith("harness: ")
+    assert "File too large" in last
+    assert "Traceback" not in done.stderr
+    assert not list(project.folder.glob("full*"))
+    assert recorded(project) == before
+
+
+def test_what_the_demo_suite_trains_can_be_merged_by_the_experiments_name(tmp_path: Path) -> None:
     project = tiny_project(tmp_path)
     assert project.run("run", "suite.yaml").exit_code in (0, 3, 4)
-    done = project.run("merge", "tiny-1/tuned", "--output", "shipped")
-    assert done.exit_code == 0, done.err
+    with Reader(project.record) as reader, Writer(project.record) as writer:
+        first = reader.order("tiny-1/tuned", "colours")[0]
+        writer.add_data_checks("tiny-1", "as if one item stood in the training data", (), {"colours": {first: "train"}})
+    done = project.run("merge", "tiny-1", "--output", "shipped", "--quantize", "int8")
+    assert done.exit_code in (0, 3, 4), done.err
+    assert "1 of 20 items stand in the training data" in " ".join(done.out.split()), "the copy has seen it too"
     card = (project.folder / "shipped" / "README.md").read_text()
     assert "## Training: lora" in card
     assert "learning\\_rate=0.01" in card

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from harness.cli import repeat
@@ -57,3 +59,10 @@ def test_one_that_came_to_its_end_has_its_suite_read_for_the_repetition(project:
     run = trained(project, "finished")
     experiment, suite = repeat.suite_of(run.id, project.record.parent)
     assert (experiment, suite.digest) == ("tiny-1", run.suite_digest)
+
+
+def test_the_experiment_itself_can_be_named(project: Project) -> None:
+    run = trained(project, "finished")
+    with Writer(project.record) as writer:
+        writer.start_run(replace(run, id="tiny-1/tuned", arm="tuned"))
+    assert repeat.suite_of("tiny-1", project.record.parent) == repeat.suite_of(run.id, project.record.parent)

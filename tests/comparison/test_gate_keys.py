@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -365,3 +366,36 @@ def test_what_is_certain_is_decided_whatever_the_other_rules_turn_out_to_be(
             found = {"mmlu": evidence, "arc": elsewhere}
             verdict = decide([asked, *[other] * (rules - 1)], lambda each, found=found: found[each.task])  # type: ignore[misc]
             assert verdict.rulings[0].outcome != "inconclusive"
+
+
+# Limits that are exactly hit, and units.
+
+
+@pytest.mark.parametrize("lost", [7, 29, 55, 57, 58])
+def test_as_many_missing_scores_as_may_be_are_not_too_many_whatever_rounding_says(lost: int) -> None:
+    scores: list[Both] = [(1.0, None)] * lost + [(1.0, 1.0)] * (100 - lost)
+    asked = rule(max_drop=0.99, max_missing=lost / 100)
+    assert "more than the" not in ruled(asked, about(scores)).reason
+    assert "more than the" in ruled(asked, about([(1.0, None), *scores[:-1]])).reason
+
+
+def spread(scale: float, bounds: tuple[float, float] | None) -> Ruling:
+    """Forty items whose scores rise by a little, in another unit, asked for less than they show."""
+    scores = [(scale * (20 + index % 7) / 50, scale * (20 + index % 5) / 50) for index in range(40)]
+    return ruled(rule(max_drop=0.02 * scale), about(scores, bounds=bounds and (bounds[0] * scale, bounds[1] * scale)))
+
+
+@pytest.mark.parametrize("bounds", [(0.0, 1.0), None])
+@pytest.mark.parametrize("scale", [100.0, 1000.0, 1e-4])
+def test_the_items_that_would_tell_do_not_depend_on_the_unit(scale: float, bounds: tuple[float, float] | None) -> None:
+    plain, scaled = spread(1.0, bounds), spread(scale, bounds)
+    assert plain.outcome == scaled.outcome == "inconclusive"
+    assert plain.items_needed is not None
+    assert plain.items_needed == scaled.items_needed
+
+
+def test_a_change_of_many_times_the_baseline_lies_in_its_own_range() -> None:
+    scores: Scores = [(0.001, 0.9), (0.0, 0.8), (0.0, 1.0)]
+    found = ruled(rule(max_drop=0.3, relative=True), about(scores, higher_is_better=False))
+    low, high = (float(each) for each in re.findall(r"(-?[\d.]+) %", found.reason)[:2])
+    assert low <= 100 * 2.7 / 0.001 <= high, found.reason

@@ -55,7 +55,16 @@ def drop(most: float, *, relative: bool = False) -> GateRule:
         ),
         (
             judged(drop(0.05), 200),
-            "no score changed in 200 items, so a drop is at most 0.02, and at most 0.05 may be lost",
+            "no score changed in 200 items, so a drop is at most 0.016, and at most 0.05 may be lost",
+        ),
+        (
+            judged(drop(0.5), 48),
+            "no score changed in 48 items, so a drop is at most 0.063, and at most 0.50 may be lost",
+        ),
+        (
+            judged(drop(0.5), 1),
+            "no score changed in 1 item, and yet the drop is between -0.98 and 0.98; the limit 0.50 lies inside: about "
+            "5 items would tell, 1 was asked",
         ),
         (
             judged(drop(0.1), 190, 2, 10, 188, 4),
@@ -131,3 +140,7 @@ def test_items_in_groups_get_a_word_on_what_the_claim_covers(group: str, caveat:
 
 def _in_group(pair: Pair, group: str, name: str) -> Pair:
     return dataclasses.replace(pair, cluster=name) if group == "cluster" else dataclasses.replace(pair, stratum=name)
+
+
+def test_one_rule_is_not_called_rules() -> None:
+    assert "(Holm, 1 rule);" in judged(drop(0.05), 200).caveats[0]

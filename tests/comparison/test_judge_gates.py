@@ -257,7 +257,7 @@ def test_the_reason_names_the_rate_the_labels_kappa_and_the_judges_own_rate() ->
         (
             rule(max_drop=0.05),
             by_people({0.0: 130}),
-            "people saw no difference in 130 pairs, so a drop is at most 0.02, and at most 0.05 may be lost",
+            "people saw no difference in 130 pairs, so a drop is at most 0.024, and at most 0.05 may be lost",
         ),
         (
             rule(at_least=0.6),

@@ -1,4 +1,4 @@
-"""The pages on metrics, judges and data checks say what these say themselves."""
+"""The pages on trainers, metrics, judges and data checks say what these say themselves."""
 
 from __future__ import annotations
 
@@ -20,13 +20,25 @@ def written() -> dict[str, str]:
     return pages
 
 
-@pytest.mark.parametrize("page", ["metrics.md", "judges.md", "data-checks.md"])
+@pytest.mark.parametrize("page", ["training.md", "metrics.md", "judges.md", "data-checks.md"])
 def test_each_page_is_what_its_script_writes(page: str) -> None:
     assert (DOCS / page).read_text(encoding="utf-8") == written()[page], "run: python docs/pages.py"
 
 
 @pytest.mark.parametrize(
-    "name", ["exact_match", "macro_f1", "bertscore", "perplexity", "rubric", "pairwise", "panel", "pii"]
+    "name",
+    [
+        "exact_match",
+        "macro_f1",
+        "bertscore",
+        "perplexity",
+        "rubric",
+        "pairwise",
+        "panel",
+        "pii",
+        "qlora",
+        "Options of every method",
+    ],
 )
 def test_every_option_is_told(name: str) -> None:
     section = "\n".join(written().values()).split(f"## {name}\n")[1].split("\n## ")[0]

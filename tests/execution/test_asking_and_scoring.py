@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -82,7 +83,8 @@ def scored(give: Callable[[Sequence[Item]], Sequence[Score]]) -> tuple[list[str 
         (lambda items: [Score("a", 1.0)], "the metric gave 1 scores for 2 items"),
         (lambda items: [Score("b", 1.0), Score("a", 1.0)], "the metric gave scores that are not in the items' order"),
         (lambda items: [1.0, 2.0], "the metric gave something else than scores"),
-        (lambda items: [Score("a", "x"), Score("b", 1.0)], "the metric raised ValueError"),
+        (lambda items: [Score("a", 1.0, details=[1]), Score("b", 1.0)], "the metric gave details that are no mapping"),
+        (lambda items: sys.exit(0), "the metric raised SystemExit: 0"),
         (lambda items: 1 / 0, "the metric raised ZeroDivisionError: division by zero"),
         (lambda items: None, "the metric raised TypeError"),
     ],
@@ -99,11 +101,21 @@ def test_a_misstep_is_a_fault_and_missing_scores(give: Callable[[Sequence[Item]]
         (math.nan, "the score is nan"),
         (math.inf, "the score is inf"),
         (1.5, "the score 1.5 lies outside 0 to 1"),
+        ("x", "the score 'x' is no number"),
+        (10**400, f"the score 1{'0' * 39} is no number"),
         (None, "the metric gave no reason"),
     ],
 )
 def test_a_value_that_cannot_be_is_missing_and_the_others_stand(value: float | None, why: str) -> None:
     assert scored(lambda items: [Score("a", value), Score("b", 1.0)]) == ([why, None], [])
+
+
+@pytest.mark.parametrize(("value", "meant"), [(1.0000001, 1.0), (-1e-12, 0.0), (0.25, 0.25)])
+def test_what_rounding_puts_beyond_the_scale_is_its_end_and_not_missing(value: float, meant: float) -> None:
+    odd = Metric(lambda items: [Score("a", value), Score("b", 1.0)])
+    metric = Planned(Ref("odd"), odd, Origin("odd", "1", "metrics"), "odd")
+    found = score(metric, ITEMS, ScoringContext(), pytest.fail)
+    assert [each.value for each in found] == [meant, 1.0]
 
 
 def test_an_experiment_that_somebody_works_on_is_left_alone_and_a_cut_off_one_is_taken_up(tmp_path: Path) -> None:

@@ -194,6 +194,37 @@ def test_rows_known_by_heart_without_validation_are_told_as_not_tellable() -> No
     assert "give validation rows" in found.sentence
 
 
+def test_a_loss_that_leaps_at_once_is_told_although_it_falls_from_there() -> None:
+    """The first steps of a real training of the tiny model with learning_rate 1 and no limit on gradients."""
+    losses = [7.89, 14.24, 38.07, 35.68, 30.97, 26.89, 33.27, 37.96, 47.23, 50.33, 38.78, 54.07, 19.07, 59.59, 46.46]
+    losses += [50.44, 21.46, 37.53, 25.28, 21.62]
+    reports = [Progress(step, 150, step / 15, loss=loss, learning_rate=1.0) for step, loss in enumerate(losses, 1)]
+    finding = findings_of(reports)[0]
+    assert (finding.kind, finding.step) == ("divergence", 18)
+    assert "since step 1 its loss has risen from 7.890 to" in finding.sentence
+    assert "learning_rate is too high" in finding.sentence
+
+
+def test_a_model_that_is_spoilt_at_once_is_told_for_many_seeds() -> None:
+    """A loss of 1.5 goes to 6 while the rate warms up and falls to 4: no best of its own is ever left."""
+    spoilt = [curve(seed, lambda at: 1.5 if at < 0.02 else falling(6.0, 4.0)(at), None) for seed in SEEDS]
+    assert all("divergence" in {each.kind for each in findings_of(reports)} for reports in spoilt)
+
+
+def test_rows_that_others_still_gain_from_are_not_said_to_be_learnt_by_heart() -> None:
+    """A real training of the tiny model: until step 35 each measurement is better, and fewer epochs would have lost."""
+    losses = [7.72, 8.2, 6.65, 6.17, 5.2, 4.72, 3.74, 3.35, 5.38, 5.51, 3.34, 3.62, 2.02, 1.93, 2.94, 1.59, 1.94, 1.42]
+    losses += [1.28, 1.11, 1.14, 1.06, 2.17, 0.76, 0.75, 0.93, 0.61, 0.53, 0.66, 0.45, 0.42, 0.63, 0.33, 1.45, 0.57]
+    losses += [1.69, 0.32, 0.31, 1.65, 1.34, 0.49, 0.29, 0.37, 0.31, 0.31, 0.44, 0.26, 0.26, 1.15, 0.48, 0.92, 0.26]
+    validations = {7: 4.91, 14: 3.2, 21: 2.27, 28: 1.58, 35: 1.39, 42: 1.41, 49: 1.33, 52: 1.33}
+    reports = []
+    for step, loss in enumerate(losses, 1):
+        reports.append(Progress(step, 52, step / 13, loss=loss))
+        if step in validations:
+            reports.append(Progress(step, 52, step / 13, validation_loss=validations[step]))
+    assert [(each.kind, each.step) for each in findings_of(reports)] == [("memorisation", 44)]
+
+
 def test_nothing_is_said_to_stand_still_while_the_learning_rate_still_rises() -> None:
     rising = [Progress(step, 60, step / 20, loss=2.0, learning_rate=step * 1e-6) for step in range(1, 51)]
     (found,) = findings_of([replace(each, learning_rate=1e-9) for each in rising])

@@ -16,7 +16,8 @@ import pytest
 from harness import Progress, TrainingFailed, TrainJob, UsageError
 from harness.errors import OutOfMemory
 from harness.execution import wire
-from harness.execution.train import _one_gpu, _was_killed, train
+from harness.execution.devices import one_gpu
+from harness.execution.train import _was_killed, train
 from harness.machine import lean_heap
 from harness.values import Checkpoint, Kept, Launch, ModelRef, Ref
 
@@ -265,7 +266,7 @@ def test_a_process_that_trains_alone_is_to_see_the_one_gpu_of_its_suite(
     monkeypatch: pytest.MonkeyPatch, device: str, gpus: str | None, one: str | None
 ) -> None:
     is_visible(monkeypatch, gpus)
-    assert {**os.environ, **_one_gpu(device)}.get("CUDA_VISIBLE_DEVICES") == one
+    assert {**os.environ, **one_gpu(device)}.get("CUDA_VISIBLE_DEVICES") == one
 
 
 def test_a_process_that_trains_alone_sees_that_gpu(

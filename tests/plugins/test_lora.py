@@ -305,6 +305,7 @@ def test_a_max_length_that_leaves_no_answer_is_refused(train_with: TrainWith) ->
         ("lora_dropout", 1.0),
         ("target_modules", "q_proj"),
         ("target_modules", ()),
+        ("init_lora_weights", "pissa"),
         ("learning_rate", 0.0),
         ("lr_scheduler_type", "cosin"),
         ("warmup_ratio", 1.5),

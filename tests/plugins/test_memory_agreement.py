@@ -118,7 +118,7 @@ def rehearse(training: Training, options: Common) -> Rehearsed:
     """What ``footprint.measure`` does, with a GPU's types of numbers where ``training`` says so."""
     on_gpu, full = training.device == "cuda", training.method == "full"
     narrow = on_gpu and training.dtype != "float32"
-    chosen = opening.Precision("float32" if full and narrow else training.dtype, training.dtype if narrow else "no")
+    chosen = opening.Precision("float32" if full else training.dtype, training.dtype if narrow else "no")
     setup = rehearsal.Setup(
         ON_GPU if on_gpu else "cpu",
         getattr(torch, chosen.autocast) if narrow else None,

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +16,7 @@ import pytest
 import torch
 from peft import IA3Config, LoraConfig, PrefixTuningConfig, get_peft_model
 from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from harness import GenerationSettings, Message, Model, ModelFailed, ModelRef, UsageError
 from harness.testing.tiny import tiny_adapter, tiny_llama
@@ -28,6 +31,16 @@ KINDS: dict[str, Callable[[], Any]] = {
     "whole_modules": lambda: LoraConfig(
         task_type="CAUSAL_LM", r=4, target_modules=["q_proj"], modules_to_save=["down_proj"]
     ),
+    # the tiny model's output layer shares the weights of its embeddings
+    "tied_output": lambda: LoraConfig(task_type="CAUSAL_LM", r=4, target_modules=["q_proj", "lm_head"]),
+    "tied_embeddings": lambda: LoraConfig(task_type="CAUSAL_LM", r=4, target_modules=["q_proj", "embed_tokens"]),
+    "tied_output_whole": lambda: LoraConfig(
+        task_type="CAUSAL_LM", r=4, target_modules=["q_proj"], modules_to_save=["lm_head"]
+    ),
+    "single_tokens": lambda: LoraConfig(
+        task_type="CAUSAL_LM", r=4, target_modules=["q_proj"], trainable_token_indices={"embed_tokens": [5, 6, 40]}
+    ),
+    "biases": lambda: LoraConfig(task_type="CAUSAL_LM", r=4, target_modules=["q_proj"], bias="all"),
     "ia3": lambda: IA3Config(task_type="CAUSAL_LM"),
 }
 
@@ -76,7 +89,22 @@ def test_a_merged_folder_holds_all_that_belongs_to_a_model(folder: Path, tmp_pat
     assert {weight.dtype for weight in weights.values()} == {torch.float32}
     assert not any("lora" in name for name in weights)
     assert not list((tmp_path / "m").glob("adapter*"))
+    assert len({path.stat().st_mode for path in (tmp_path / "m").iterdir()}) == 1, "who may read one may read all"
     assert [each.name for each in tmp_path.iterdir() if each.name.startswith(".")] == []
+
+
+def test_every_chat_template_comes_along(folder: Path, tmp_path: Path) -> None:
+    model = shutil.copytree(folder, tmp_path / "model")
+    tokenizer = AutoTokenizer.from_pretrained(model)
+    tokenizer.chat_template = {"default": tokenizer.chat_template, "tool_use": "tools: " + tokenizer.chat_template}
+    tokenizer.save_pretrained(model)
+    Transformers().merge(ModelRef(str(model)), tiny_adapter(model, tmp_path / "adapter"), tmp_path / "merged")
+    with (
+        Transformers().open(ModelRef(str(model))) as one,
+        Transformers().open(ModelRef(str(tmp_path / "merged"))) as two,
+    ):
+        assert one.facts.template_sha256 == two.facts.template_sha256
+    assert AutoTokenizer.from_pretrained(tmp_path / "merged").chat_template == tokenizer.chat_template
 
 
 def test_a_learnt_prompt_cannot_be_merged(folder: Path, tmp_path: Path) -> None:
@@ -95,6 +123,24 @@ def test_what_cannot_be_merged_leaves_nothing(folder: Path, tmp_path: Path) -> N
         Transformers().merge(ModelRef(str(broken)), adapter, tmp_path / "merged")
     assert "\n" not in str(failure.value)
     assert sorted(each.name for each in tmp_path.iterdir()) == ["adapter", "broken"]
+
+
+def test_what_a_kill_has_left_goes_with_the_next_merge(folder: Path, tmp_path: Path) -> None:
+    adapter = tiny_adapter(folder, tmp_path / "adapter")
+    program = f"""
+import os, shutil
+from pathlib import Path
+from harness import ModelRef
+from harness_backends.transformers_backend import Transformers
+shutil.copyfile = lambda *_: os.kill(os.getpid(), 9)
+Transformers().merge(ModelRef({str(folder)!r}), Path({str(adapter)!r}), Path({str(tmp_path / "merged")!r}))
+"""
+    assert subprocess.run([sys.executable, "-c", program], capture_output=True).returncode == -signal.SIGKILL
+    left = {each.name for each in tmp_path.iterdir()} - {"adapter"}
+    assert left
+    assert "merged" not in left
+    Transformers().merge(ModelRef(str(folder)), adapter, tmp_path / "merged")
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["adapter", "merged"]
 
 
 def test_a_full_disk_leaves_nothing(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

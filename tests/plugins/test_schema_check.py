@@ -80,6 +80,7 @@ def test_a_row_as_it_should_be_has_no_fault(row: Row) -> None:
         (of(ASKED, Message("assistant", "### Response:\nYes.")), "leaked template marks", "warning", False),
         (of(Message("user", "Hi<|im_end|>"), SAID), "leaked template marks", "warning", False),
         (of(ASKED, SAID, rejected=(Message("assistant", "Yes, it is. "),)), "chosen equals rejected", "error", True),
+        (of(ASKED, SAID, rejected=(Message("assistant", "yes it IS"),)), "chosen hardly differs", "warning", False),
         (of(ASKED, SAID, rejected=(Message("assistant", ""),)), "empty rejected answers", "warning", False),
         (Row(7, (ASKED,), ("yes", " yes", "no"), 1), "right choice twice", "error", False),
         (Row(7, (ASKED,), ("yes", " yes", "no"), 2), "equal choices", "warning", False),

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from training_kit import BATCH, GENERATION, conversation, job_for, losses, train, write
+from training_kit import BATCH, GENERATION, conversation, job_for, losses, rates, train, write
 
 from harness import ModelRef, TrainJob, UsageError
 from harness_trainers.methods import ContinuedPretraining, Full, Lora, Qlora
@@ -164,7 +164,7 @@ def test_activations_are_computed_twice_where_it_is_asked_for_and_change_nothing
         (Lora(), "bfloat16", "bfloat16", "float32", False),
         (Lora(precision="float32"), "bfloat16", "float32", "float32", False),
         (Lora(precision="bfloat16"), "float32", "bfloat16", "float32", True),
-        (Full(), "bfloat16", None, "bfloat16", False),
+        (Full(), "bfloat16", None, "float32", False),
         (Full(precision="bfloat16"), "float32", None, "float32", True),
         (Full(precision="float32"), "bfloat16", None, "float32", False),
     ],
@@ -235,3 +235,52 @@ def test_rows_with_noise_share_nothing(job: TrainJob) -> None:
 def test_a_value_that_makes_no_sense_is_refused_by_name(option: str, value: object) -> None:
     with pytest.raises(ValueError, match=option):
         Lora(**{option: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan")])
+@pytest.mark.parametrize(
+    "option",
+    [
+        "learning_rate",
+        "weight_decay",
+        "max_grad_norm",
+        "num_train_epochs",
+        "neftune_noise_alpha",
+        "early_stopping_threshold",
+    ],
+)
+def test_a_number_without_end_is_refused_before_anything_loads(option: str, value: float) -> None:
+    with pytest.raises(ValueError, match=f"{option} must be a finite number"):
+        Lora(**{option: value})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        "max_steps",
+        "max_length",
+        "per_device_train_batch_size",
+        "gradient_accumulation_steps",
+        "evals_per_epoch",
+        "r",
+        "lora_alpha",
+    ],
+)
+def test_a_count_that_no_library_below_can_hold_is_refused_before_anything_loads(option: str) -> None:
+    with pytest.raises(ValueError, match=f"{option} must be below 2147483648, not 10000000000"):
+        Lora(**{option: 10**10})  # type: ignore[arg-type]
+
+
+def test_a_training_of_one_step_learns(job: TrainJob) -> None:
+    _, reports = train(replace(QUICK, max_steps=1), job)
+    assert rates(reports) == [pytest.approx(QUICK.learning_rate)]
+
+
+@pytest.mark.parametrize("changes", [{}, {"packing": True, "max_length": 2048}], ids=["batches", "packs"])
+def test_a_batch_that_is_never_filled_is_not_asked_for_in_memory(job: TrainJob, changes: dict[str, Any]) -> None:
+    said: list[str] = []
+    options = replace(QUICK, per_device_train_batch_size=10_000, max_steps=1, **changes)
+    options.train(job, lambda progress: said.append(progress.message or ""))
+    [memory] = [each for each in said if each.startswith("memory: ")]
+    rows = 12 if not changes else 1
+    assert f"with {rows} row" in memory

@@ -210,6 +210,17 @@ def test_the_state_of_another_method_is_not_gone_on_with(tiny_model: Path, tmp_p
         Full(**SHORT).train(job, lambda progress: None)
 
 
+def test_a_state_that_lies_in_parts_is_not_gone_on_with_by_one_process(tiny_model: Path, tmp_path: Path) -> None:
+    job = job_for(NOISY, tiny_model, tmp_path)
+    with pytest.raises(Cut):
+        NOISY.train(job, cut_at(3))
+    state = saved.last(job.output / "resume")
+    assert state
+    saved.seal(state.folder, "lora over 2 processes with FSDP")
+    with pytest.raises(UsageError, match="a training of lora over 2 processes with FSDP that was cut off, and this is"):
+        NOISY.train(job, lambda progress: None)
+
+
 def test_patience_counts_on_after_a_resumption(tiny_model: Path, tmp_path: Path) -> None:
     options = replace(NOISY, early_stopping_threshold=1e9, early_stopping_patience=2, evals_per_epoch=3)
     straight, told = train(options, job_for(options, tiny_model, tmp_path / "one"))

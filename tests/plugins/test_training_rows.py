@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from dataclasses import replace
@@ -12,7 +13,7 @@ import pytest
 from training_kit import conversation, job_for, train, write, write_chats
 
 from harness import ModelRef, Progress, TrainJob, UsageError
-from harness_trainers.methods import ContinuedPretraining, Lora
+from harness_trainers.methods import ContinuedPretraining, Lora, PrefixTuning
 from harness_trainers.options import Common
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -108,6 +109,62 @@ def test_masks_of_raw_text_are_learnt_throughout(tiny_model: Path, tmp_path: Pat
     masks = options.masks(job_for(options, tiny_model, tmp_path), 1)
     assert all(token.is_learned for token in masks[0])
     assert masks[0][-1].text == "<|im_end|>"
+
+
+def test_masks_of_raw_text_go_on_where_a_pack_ends_since_nothing_is_cut(tiny_model: Path, tmp_path: Path) -> None:
+    options = ContinuedPretraining(max_length=8)
+    packed = options.masks(job_for(options, tiny_model, tmp_path / "packed"), 1)
+    assert len(packed[0]) > options.max_length
+    assert "".join(token.text for token in packed[0]).endswith("<|im_end|>")
+    alone = replace(options, packing=False)
+    assert len(alone.masks(job_for(alone, tiny_model, tmp_path / "alone"), 1)[0]) == options.max_length
+
+
+@pytest.fixture
+def small(job: TrainJob, tmp_path: Path) -> TrainJob:
+    """The job with a model that has positions for 64 tokens; most of the rows are longer."""
+    folder = tmp_path / "small"
+    shutil.copytree(job.model.name, folder)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(config | {"max_position_embeddings": 64}))
+    return replace(job, model=ModelRef(str(folder), device="cpu"))
+
+
+def test_rows_that_are_longer_than_the_models_window_are_refused_before_it_loads(small: TrainJob) -> None:
+    said = refusal(QUICK, small)
+    assert "rows are longer than the 64 tokens that the model has positions for" in said
+    assert said.endswith("leave them out")
+    assert "max_length" not in said  # more than a few: cutting them would be refused too
+
+
+def test_a_few_rows_beyond_the_window_may_be_cut(small: TrainJob) -> None:
+    write(small.train, [{"messages": conversation(5)}] * 39 + [{"messages": conversation(9)}])
+    assert "1 of 40 rows are longer" in refusal(QUICK, small)
+    assert "set max_length: 64, or leave them out" in refusal(QUICK, small)
+    # what is left of the longer one has nothing of its answer
+    assert lengths(replace(QUICK, max_length=64), replace(small, validation=None)) == [59] * 39
+
+
+def test_positions_that_are_stretched_have_no_end_that_is_known(small: TrainJob) -> None:
+    path = Path(small.model.name) / "config.json"
+    stretched = {"rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 64, "rope_theta": 10000.0}
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"rope_parameters": stretched}))
+    assert lengths(QUICK, small)[-1] > 64
+
+
+def test_virtual_tokens_take_positions_from_the_rows(small: TrainJob) -> None:
+    write(small.train, [{"messages": conversation(5)}] * 4)
+    job = replace(small, validation=None)
+    longest = lengths(PrefixTuning(num_virtual_tokens=1), job)[-1]
+    assert f"longer than the {longest - 1} tokens" in refusal(PrefixTuning(num_virtual_tokens=65 - longest), job)
+    assert "num_virtual_tokens 64 leaves no room for a row" in refusal(PrefixTuning(num_virtual_tokens=64), job)
+
+
+def test_raw_text_that_is_split_may_be_longer_than_the_window(small: TrainJob) -> None:
+    options = ContinuedPretraining(max_length=64)
+    write(small.train, [{"text": "a long text " * 40}])
+    assert lengths(options, replace(small, validation=None))[-1] > 64
+    assert "set max_length: 64" in refusal(replace(options, max_length=65), replace(small, validation=None))
 
 
 def test_more_than_a_few_rows_that_are_cut_are_refused_with_the_length_that_is_needed(job: TrainJob) -> None:

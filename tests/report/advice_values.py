@@ -12,9 +12,10 @@ from harness.advice.devices import Device
 from harness.advice.memory.memory import Footprint, MemoryRow, Method, Training
 from harness.advice.model.shape import ModelShape
 from harness.advice.money.cost import ApiPrice, BreakEven, GpuPrice, Offer, Prices, Traffic, break_even
+from harness.advice.money.offers import Charge
 from harness.advice.route.strategy import Branch, Step, Strategy
 from harness.advice.situation import Baseline, Situation
-from harness.advice.time.duration import Duration, Rate
+from harness.advice.time.duration import Duration, Evaluation, Rate
 from harness.advice.training.hyperparameters import Choice, Claim, Lengths, Rejected, TrainingAdvice
 
 SHAPE = ModelShape(
@@ -298,7 +299,10 @@ COUNSEL = Counsel(
     largest=LARGEST,
     evaluation_memory=17_900_000_000,
     duration=DURATION,
-    evaluation_seconds=1_490,
+    evaluation=Evaluation(
+        seconds=1_490, basis="for all arms, by what is recorded", charge=Charge(amount=0.29, explained=())
+    ),
+    peak_memory=13_400_000_000,
     prices=PRICES,
     offers=OFFERS,
     traffic=TRAFFIC,
@@ -406,6 +410,7 @@ EVIL = Counsel(
     largest=((HOSTILE, 512, 3),),
     evaluation_memory=1,
     duration=replace(DURATION, rate=replace(DURATION.rate, basis=HOSTILE)),
+    evaluation=Evaluation(seconds=9.0, basis=HOSTILE, charge=Charge(amount=1.0, explained=(HOSTILE,))),
     prices=Prices(currency=HOSTILE, apis=(replace(PRICES.apis[0], as_of=HOSTILE),), gpus=(), path=Path(HOSTILE)),
     offers=(EVIL_OFFER,),
     traffic=TRAFFIC,

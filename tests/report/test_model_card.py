@@ -77,6 +77,15 @@ def test_the_card_tells_all_that_it_knows() -> None:
         assert told in text, told
 
 
+def test_a_card_names_the_model_that_the_first_of_several_stages_began_with() -> None:
+    between = replace(values.MODEL, name="/results/tiny-1/training/1/checkpoint", weights_sha256="f" * 64)
+    text = card(replace(STORY, run=replace(values.TUNED, model=between)))
+    assert front_matter(text)["base_model"] == values.MODEL.name
+    for told in (values.MODEL.weights_sha256, "f" * 64, "- **Adapted model:** /results/tiny-1/training/1/checkpoint"):
+        assert told in text, told
+    assert "Adapted" not in card(STORY)
+
+
 def test_no_two_facts_of_a_training_have_one_name() -> None:
     facts = [line.split(":**")[0] for line in card(STORY).split("## Training")[1].split("## ")[0].splitlines()]
     facts = [fact for fact in facts if fact.startswith("- **")]

@@ -9,7 +9,7 @@ import threading
 from pathlib import Path
 
 import pytest
-from recorded import child, run, started, suite
+from recorded import child, run, sample, started, suite
 
 from harness.errors import HarnessError, UsageError
 from harness.store import Reader, Writer, open_database, open_readonly
@@ -142,6 +142,17 @@ def test_a_damaged_record_is_told_in_one_line(path: Path) -> None:
     with pytest.raises(HarnessError) as error, Reader(path) as reader:
         reader.runs()
     assert "is damaged" in one_line(error)
+
+
+@pytest.mark.parametrize("cell", ["CAST(x'5bff5d' AS TEXT)", "'[[\"user\", '", "x'ff'"])
+def test_a_cell_that_something_has_changed_is_damage_in_one_line_and_no_fault_of_ours(path: Path, cell: str) -> None:
+    with Writer(path) as writer:
+        header = started(writer, [sample(1)])
+        writer.db.execute(f"UPDATE samples SET prompt = {cell}")
+    with Reader(path) as reader, pytest.raises(HarnessError) as error:
+        reader.samples(header.id, "tickets")
+    assert "is damaged" in one_line(error)
+    assert "restore it from a copy" in one_line(error)
 
 
 def test_a_place_below_a_file_cannot_be_written(tmp_path: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from pathlib import Path
 
 import recorded
 
+from harness.identity import RECEIPT
 from harness.rows import CheckedTable, Finding, Row, Spot
 from harness.store import Reader, Writer
 from harness.store.datachecks import MOST_SPOTS
@@ -68,14 +70,19 @@ def test_of_very_many_rows_the_first_are_kept(path: Path, writer: Writer) -> Non
         assert reader.data_checks_of(experiment)[0].findings[0].spots == tuple(map(Spot, range(1, MOST_SPOTS + 1)))
 
 
-def test_what_a_training_has_seen_is_known_wherever_its_adapter_is_asked(path: Path, writer: Writer) -> None:
-    trained, elsewhere = (writer.new_experiment(recorded.suite(), key) for key in ("one", "two"))
-    writer.add_data_checks(trained, "digest", [CHECKED], {"tickets": {"s1": f"train line 7: {HALF}"}})
-    rows = path.parent / "train.jsonl"
+def train_on_one_item(writer: Writer, experiment: str, folder: Path) -> None:
+    """An adapter whose digest is 64 times ``a``, by rows that hold an item of the task."""
+    writer.add_data_checks(experiment, "digest", [CHECKED], {"tickets": {"s1": f"train line 7: {HALF}"}})
+    rows = folder / "train.jsonl"
     rows.write_text("{}\n")
-    writer.start_training(TrainJob(trained, ModelRef("m"), Ref("lora"), rows, None, path.parent / "out", 7))
-    made = Checkpoint(path.parent / "out" / "adapter", "adapter", 9, "a" * 64, 0.1, None, 60.0)
-    writer.finish_training(trained, made, None)
+    writer.start_training(TrainJob(experiment, ModelRef("m"), Ref("lora"), rows, None, folder / "out", 7))
+    made = Checkpoint(folder / "out" / "adapter", "adapter", 9, "a" * 64, 0.1, None, 60.0)
+    writer.finish_training(experiment, made, None)
+
+
+def test_what_a_training_has_seen_is_known_wherever_its_adapter_is_asked(path: Path, writer: Writer) -> None:
+    trained, elsewhere = writer.new_experiment(recorded.suite(), "one"), writer.new_experiment(recorded.suite(), "two")
+    train_on_one_item(writer, trained, path.parent)
     own = recorded.run(trained, "tuned")
     stranger = recorded.run(elsewhere, "eval")
     with Reader(path) as reader:
@@ -87,3 +94,20 @@ def test_what_a_training_has_seen_is_known_wherever_its_adapter_is_asked(path: P
         assert reader.seen(dataclasses.replace(stranger, adapter=str(kept), adapter_sha256="b" * 64), "tickets") != {}
         whole = dataclasses.replace(recorded.FACTS, folder=str(kept))
         assert reader.seen(dataclasses.replace(stranger, model=whole), "tickets") != {}
+
+
+def test_what_a_training_has_seen_is_known_of_a_model_that_its_adapter_was_merged_into(
+    path: Path, writer: Writer, tmp_path: Path
+) -> None:
+    trained, elsewhere = writer.new_experiment(recorded.suite(), "one"), writer.new_experiment(recorded.suite(), "two")
+    train_on_one_item(writer, trained, path.parent)
+    merged = tmp_path / "elsewhere" / "merged"
+    merged.mkdir(parents=True)
+    run = recorded.run(elsewhere, "base")
+    asked = dataclasses.replace(run, model=dataclasses.replace(recorded.FACTS, folder=str(merged)))
+    with Reader(path) as reader:
+        assert reader.seen(asked, "tickets") == {}
+        (merged / RECEIPT).write_text(json.dumps({"made_of": {"adapter_sha256": "a" * 64}}))
+        assert reader.seen(asked, "tickets") == {"s1": f"train line 7: {HALF}"}
+        (merged / RECEIPT).write_text("[")
+        assert reader.seen(asked, "tickets") == {}

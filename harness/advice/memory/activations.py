@@ -13,12 +13,13 @@ from dataclasses import dataclass
 
 from harness.advice.model.families import FAMILIES, Family
 from harness.advice.model.shape import Linear, ModelShape
+from harness.machine import kept_by_heap
 
 _FLOAT, _HALF = 4, 2
 _TILE_TOKENS, _TILE_COLUMNS = 4096, 32768
 """The tile of logits that TRL's head makes at a time, whatever the vocabulary (trl.kernels.chunked_logprob, 1.16)."""
-_HEAP, _HEAP_TWICE = 0.14, 0.10
-"""Share of what the layers keep that the heap of a CPU holds besides, and more of it where they are computed twice."""
+_FREED, _FREED_TWICE = 1.75, 1.25
+"""Bytes that a step frees for each that the layers keep, and as many more where they are computed twice."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,14 +279,14 @@ def peak(step: Pass, trained: int, *, accumulates: bool) -> float:
     return max(scored - missing, forward - missing, middle + table - missing, first, at_end)
 
 
-def heap(step: Pass) -> float:
+def heap(step: Pass) -> int:
     """What the C library's heap holds on a CPU beyond all that: freed blocks that fit no later request.
 
-    It grows with what comes and goes in a step, which is what all layers keep, computed twice or not. The shares are
-    those that the trainers' rehearsal has for SmolLM2-135M and Qwen2.5-0.5B: from half to twice of it.
+    It grows with what comes and goes in a step, which is what all layers keep, computed twice or not. How much that is
+    is what the trainers' rehearsal has for SmolLM2-135M and Qwen2.5-0.5B: from half to twice of it.
     """
-    share = _HEAP if step.is_full or step.has_lora else _HEAP / 2
-    return (share + (_HEAP_TWICE if step.checkpoints else 0)) * step.shape.layers * layer(step)
+    freed = _FREED if step.is_full or step.has_lora else _FREED / 2
+    return kept_by_heap((freed + (_FREED_TWICE if step.checkpoints else 0)) * step.shape.layers * layer(step))
 
 
 def _unreached(step: Pass, trained: int) -> float:

@@ -102,7 +102,7 @@ def footprint(shape: ModelShape, training: Training) -> Footprint:
         gradients=trained,
         optimizer=2 * trained,
         activations=passing,
-        overhead=overhead(training.device) + (0 if step.is_cuda else round(activations.heap(step))),
+        overhead=overhead(training.device) + (0 if step.is_cuda else activations.heap(step)),
     )
 
 
@@ -126,7 +126,7 @@ def _pass(shape: ModelShape, training: Training, beside: tuple[Linear, ...]) -> 
         length=length,
         labelled=min(labelled, length),
         virtual=virtual,
-        weights=_FLOAT if narrow and method == "full" else width(training.dtype),
+        weights=_FLOAT if method == "full" else width(training.dtype),
         autocasts=narrow,
         checkpoints=twice and method != "prefix_tuning",
         r=training.r,

@@ -71,7 +71,7 @@ class Prices:
         return found or self._unknown("GPU", name, [each.name for each in self.gpus])
 
     def _unknown(self, kind: str, name: str, known: Sequence[str]) -> NoReturn:
-        remedy = f"{did_you_mean(name, known)} A list of your own adds more: 'advice: {{prices: FILE}}'"
+        remedy = f"{did_you_mean(name, known).rstrip('.')}; a list of your own adds more: 'advice: {{prices: FILE}}'"
         raise UsageError(f"the list of prices has no {kind} {name!r}", path=self.path, remedy=remedy)
 
 

@@ -25,8 +25,6 @@ class Serving:
     """A second, that are read."""
     answer_tokens: float
     """A second, that are written, over all answers that are being written."""
-    gpus: int = 1
-    """That hold the model together."""
     caches: bool = False
     """Whether it keeps what prompts have in common, as servers with a prefix cache do."""
     basis: str = ""
@@ -70,7 +68,7 @@ def api_tuned(api: ApiPrice, traffic: Traffic, *, tokens: int, epochs: float, cu
     needs (1,024 tokens with OpenAI), so none is reckoned with.
     """
     charge = api_training(api, tokens, epochs, currency)
-    request, lines = _tokens(_asked(api, traffic.short_prompt, traffic.answer, tuned=True), currency)
+    request, lines = _tokens(_asked_tuned(api, traffic), currency)
     return _offer(
         f"tune {api.name} by its API", exact(charge.amount), Fraction(0), request, (*charge.explained, *lines), currency
     )
@@ -82,37 +80,25 @@ def self_hosted(
     serving: Serving,
     *,
     training: Charge,
-    stands_ready: bool = True,
-    busy: float = BUSY,
     currency: str = "USD",
 ) -> Offer:
     """The model tuned here and served on own GPUs with the short prompt.
 
-    With ``stands_ready`` GPUs are paid by the month, as many as the requests need at ``busy``; without, by the second.
+    GPUs are paid by the month, as many as the requests need.
     """
-    served = _served(gpu, serving, traffic.short_prompt, traffic.answer, busy if stands_ready else None, currency)
-    name = f"tune here, serve on {_count(serving.gpus)} {gpu.name}{'' if stands_ready else ' by the second'}"
-    return _hosted(name, training, served, currency)
+    served = _served(gpu, serving, traffic.short_prompt, traffic.answer, currency)
+    return _hosted(f"tune here, serve on one {gpu.name}", training, served, currency)
 
 
-def own_prompt(
-    gpu: GpuPrice,
-    traffic: Traffic,
-    serving: Serving,
-    *,
-    stands_ready: bool = True,
-    busy: float = BUSY,
-    currency: str = "USD",
-) -> Offer:
+def own_prompt(gpu: GpuPrice, traffic: Traffic, serving: Serving, *, currency: str = "USD") -> Offer:
     """The untuned model on own GPUs with the long prompt, whose tokens take the GPUs' time.
 
     Where ``serving`` caches, ``cached_share`` of the prompt takes none.
     """
     share = exact(traffic.cached_share) if serving.caches else Fraction(0)
     prompt = float(exact(traffic.long_prompt) * (1 - share))
-    served = _served(gpu, serving, prompt, traffic.answer, busy if stands_ready else None, currency)
-    name = f"the long prompt on {_count(serving.gpus)} {gpu.name}{'' if stands_ready else ' by the second'}"
-    return _hosted(name, Charge(amount=0.0, explained=()), served, currency)
+    served = _served(gpu, serving, prompt, traffic.answer, currency)
+    return _hosted(f"the long prompt on one {gpu.name}", Charge(amount=0.0, explained=()), served, currency)
 
 
 def api_training(api: ApiPrice, tokens: int, epochs: float, currency: str = "USD") -> Charge:
@@ -128,41 +114,24 @@ def api_training(api: ApiPrice, tokens: int, epochs: float, currency: str = "USD
     return Charge(amount=float(amount), explained=(line,))
 
 
-def gpu_time(gpu: GpuPrice, seconds: float, *, gpus: int = 1, what: str = "training", currency: str = "USD") -> Charge:
-    """So many seconds of one or more GPUs: a training, or an evaluation."""
-    amount = exact(seconds) * gpus * exact(gpu.hour) / 3600
+def gpu_time(gpu: GpuPrice, seconds: float, *, what: str = "training", currency: str = "USD") -> Charge:
+    """So many seconds of a GPU: a training, or an evaluation."""
+    amount = exact(seconds) * exact(gpu.hour) / 3600
     line = (
-        f"{what}: {_plain(seconds)} s on {_count(gpus)} {gpu.name} at {shown(gpu.hour)} an hour "
+        f"{what}: {_plain(seconds)} s on one {gpu.name} at {shown(gpu.hour)} an hour "
         f"/ 3,600 = {shown(amount)} {currency} once"
     )
     return Charge(amount=float(amount), explained=(line,))
-
-
-def evaluation(gpu: GpuPrice, answers: int, seconds: float, *, currency: str = "USD") -> Charge:
-    """Answers that are generated here for an evaluation, at ``seconds`` each, a share of its batch."""
-    total = exact(answers) * exact(seconds)
-    what = f"evaluation: {answers:,} answers x {_plain(seconds)} s"
-    return gpu_time(gpu, float(total), what=what, currency=currency)
-
-
-def api_evaluation(
-    api: ApiPrice, answers: int, prompt: float, answer: float, *, tuned: bool = False, currency: str = "USD"
-) -> Charge:
-    """Answers of an API for an evaluation; ``prompt`` and ``answer`` are the tokens of one."""
-    request, lines = _tokens(_asked(api, prompt, answer, tuned=tuned), currency)
-    amount = request * answers
-    last = f"{answers:,} answers x {shown(request)} = {shown(amount)} {currency} once"
-    return Charge(amount=float(amount), explained=(*lines, last))
 
 
 Parts = list[tuple[Fraction, str, float]]
 """Tokens, what they are and their price a million."""
 
 
-def _asked(api: ApiPrice, prompt: float, answer: float, *, tuned: bool) -> Parts:
-    read = api.tuned_input if tuned and api.tuned_input is not None else api.input
-    written = api.tuned_output if tuned and api.tuned_output is not None else api.output
-    return [(exact(prompt), "prompt tokens", read), (exact(answer), "answer tokens", written)]
+def _asked_tuned(api: ApiPrice, traffic: Traffic) -> Parts:
+    read = api.input if api.tuned_input is None else api.tuned_input
+    written = api.output if api.tuned_output is None else api.tuned_output
+    return [(exact(traffic.short_prompt), "prompt tokens", read), (exact(traffic.answer), "answer tokens", written)]
 
 
 def _tokens(parts: Parts, currency: str) -> tuple[Fraction, tuple[str, ...]]:
@@ -184,31 +153,25 @@ class _Served:
     explained: tuple[str, ...]
 
 
-def _served(
-    gpu: GpuPrice, serving: Serving, prompt: float, answer: float, busy: float | None, currency: str
-) -> _Served:
-    """By the month where ``busy`` is given, else by the second."""
+def _served(gpu: GpuPrice, serving: Serving, prompt: float, answer: float, currency: str) -> _Served:
+    """By the month, as many GPUs as are busy ``BUSY`` of the time."""
     seconds = serving.seconds(prompt, answer)
     took = (
         f"{_plain(prompt)} prompt tokens / {_plain(serving.prompt_tokens)} a second + {_plain(answer)} answer tokens "
         f"/ {_plain(serving.answer_tokens)} a second = {shown(seconds)} s a request"
     )
-    hour = exact(gpu.hour) * serving.gpus
-    if busy is None:
-        amount = hour * seconds / 3600
-        paid = f"{shown(seconds)} s x {shown(hour)} an hour / 3,600 = {shown(amount)} {currency} a request"
-        return _Served(Fraction(0), amount, None, (took, paid))
-    fixed = HOURS * hour
-    month = f"{HOURS} h x {shown(hour)} = {shown(fixed)} {currency} a month for {_count(serving.gpus)} {gpu.name}"
+    fixed = HOURS * exact(gpu.hour)
+    month = f"{HOURS} h x {shown(gpu.hour)} = {shown(fixed)} {currency} a month for one {gpu.name}"
+    basis = (f"tokens a second {serving.basis}",) if serving.basis else ()
     if not seconds:
-        return _Served(fixed, Fraction(0), None, (took, month))
+        return _Served(fixed, Fraction(0), None, (*basis, took, month))
     # whole requests, and a GPU does one a month at least
-    capacity = Fraction(max(1, int(HOURS * 3600 * exact(busy) / seconds)))
+    capacity = Fraction(max(1, int(HOURS * 3600 * exact(BUSY) / seconds)))
     reach = (
-        f"{HOURS} h x 3,600 s x {_plain(busy)} busy / {shown(seconds)} s = {int(capacity):,} requests a month, "
+        f"{HOURS} h x 3,600 s x {_plain(BUSY)} busy / {shown(seconds)} s = {int(capacity):,} requests a month, "
         "rounded down; more take as many GPUs again"
     )
-    return _Served(fixed, Fraction(0), capacity, (took, month, reach))
+    return _Served(fixed, Fraction(0), capacity, (*basis, took, month, reach))
 
 
 def _hosted(name: str, training: Charge, served: _Served, currency: str) -> Offer:
@@ -234,10 +197,6 @@ def _offer(
         capacity=None if capacity is None else float(capacity),
         currency=currency,
     )
-
-
-def _count(gpus: int) -> str:
-    return "one" if gpus == 1 else str(gpus)
 
 
 def _plain(number: Fraction | float) -> str:

@@ -9,6 +9,7 @@ from typing import Literal
 from harness.advice.devices import Device
 from harness.advice.memory.memory import Method
 from harness.advice.model.shape import ModelShape
+from harness.advice.money.offers import Charge
 from harness.advice.time import operations, reach
 
 Known = Literal["probe", "record", "roofline"]
@@ -123,6 +124,17 @@ class Probed:
     tokens_per_second: float
     peak_memory: int | None
     basis: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evaluation:
+    """What asking all arms takes."""
+
+    seconds: float
+    basis: str
+    """What is asked and by what that is known, in words."""
+    charge: Charge | None = None
+    """On the GPU at hand; ``None`` where there is none, or it has no price."""
 
 
 _FOUR_BITS_SLOWER = 1.39

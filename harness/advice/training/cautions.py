@@ -67,8 +67,8 @@ def _rows(settled: Settled) -> Iterator[str]:
         )
     elif rows < 1_000:
         yield (
-            f"{rows:,} rows are to be taken with care: keep a validation split, look at each row, train with two or "
-            "three seeds, and believe the gate rather than the loss."
+            f"{rows:,} rows are few: keep a validation split, look at each row, and train with two or three seeds; "
+            "believe the gate rather than the loss."
         )
 
 
@@ -105,8 +105,8 @@ def _forgetting(settled: Settled) -> Iterator[str]:
 
 def _template() -> Iterator[str]:
     yield (
-        "The model learns with its own chat template, and must be served with the same one and the same system text: "
-        "another template at serving undoes what was learnt."
+        "Serve the tuned model with its own chat template and the same system text; another template at serving undoes "
+        "what was learnt."
     )
 
 

@@ -49,7 +49,7 @@ def _rate(settled: Settled) -> Choice:
     hidden = settled.means.shape.hidden
     rate, low, high = advised_rate(settled.method, hidden)
     claims, disagreement = _said_of_rates(settled.method)
-    by_size = f"by the rule through those rates, for a hidden size of {hidden:,}: the smaller a model, the higher"
+    by_size = f"for a hidden size of {hidden:,}; by the rule through those rates, the smaller a model, the higher"
     reason = by_size if settled.method in ("full", "lora", "qlora") else "as the method's own examples have it"
     return Choice("learning_rate", rate, reason, claims, low, high, disagreement)
 
@@ -116,7 +116,7 @@ def _decay(settled: Settled) -> Choice:
     return Choice(
         "weight_decay",
         0.0,
-        "a training this short gives weights no time to grow, and the validation loss says when to stop",
+        "so few steps let no weight grow large, and the validation loss says when to stop",
         (
             Claim("0", sources.QLORA_CODE),
             Claim("0", sources.ALPACA),

@@ -28,7 +28,7 @@ def _epochs(settled: Settled) -> Choice:
     return Choice(
         "num_train_epochs",
         epochs,
-        f"{settled.means.rows:,} rows make {settled.steps_an_epoch:,} steps a round, {settled.steps:,} in all; the "
+        f"{settled.means.rows:,} rows: {settled.steps_an_epoch:,} steps a round, {settled.steps:,} in all; the "
         "checkpoint with the lowest validation loss is kept, so a round too many costs time only",
         (
             GUIDES,
@@ -46,7 +46,8 @@ def _epochs(settled: Settled) -> Choice:
 
 def _batch(settled: Settled) -> Choice:
     device = settled.means.device
-    room = f"takes about {gigabytes(settled.footprint.total)} GB of {gigabytes(device.memory)} GB"
+    taken = f"about {gigabytes(settled.footprint.total)} GB of {gigabytes(device.memory)} GB"
+    room = f"takes {taken}{'' if settled.means.lengths is None else ' with the rows as they are'}"
     return Choice(
         "per_device_train_batch_size",
         settled.batch,
@@ -71,8 +72,8 @@ def _accumulation(settled: Settled) -> Choice:
     return Choice(
         "gradient_accumulation_steps",
         settled.accumulation,
-        f"{settled.batch} x {settled.accumulation} = {settled.rows_a_step} rows a step, {settled.steps_an_epoch:,} "
-        "steps a round: few rows want small steps, so that there are enough of them",
+        f"{settled.batch} x {settled.accumulation} = {settled.rows_a_step} rows a step: {settled.steps_an_epoch:,} "
+        "steps a round, for few rows want small steps, so that there are enough of them",
         (
             Claim("16 to 64 rows a step", sources.COMMON),
             Claim("16 rows a step", sources.QLORA_CODE),
@@ -93,8 +94,8 @@ def _length(settled: Settled) -> Choice:
         reason = "the rows were not counted: the trainers' default"
     else:
         reason = (
-            f"of {lengths.counted:,} rows counted half have {lengths.median:,} tokens or fewer, 99 % have "
-            f"{lengths.p99:,}, the longest {lengths.longest:,}; {_told_cut(settled)}"
+            f"99 % of rows have {lengths.p99:,} tokens or fewer; the longest has {lengths.longest:,}, of "
+            f"{lengths.counted:,} rows counted; {_told_cut(settled)}"
         )
     return Choice(
         "max_length",
