@@ -61,7 +61,6 @@ def judge(
     plan = replace(plan, suite=replace(plan.suite, digest=_digest(plan, made_of, merged, copy, kind)))
     arms = (Arm(MERGED, ref), Arm(kind, replace(ref, name=str(copy.folder))))
     whole, candidate = _asked(reader, setting, plan, arms)
-    _note_what_was_seen(reader, setting, run, candidate)
     rules = [_held_to_the_merged(rule) for rule in suite.gates]
     baselines = {arm.arm: arm for arm in _baselines(reader, run)} | {MERGED: whole}
     baselines |= recorded_baselines(reader, suite.name, rules, candidate)
@@ -92,16 +91,6 @@ def _asked(reader: Reader, setting: Setting, plan: Plan, arms: Sequence[Arm]) ->
         setting.observer.note(f"{found[-1].experiment} has asked both before")
         return found
     return experiment.evaluate(plan, setting, arms)
-
-
-def _note_what_was_seen(reader: Reader, setting: Setting, run: Run, candidate: Run) -> None:
-    """Items that the adapter was trained on say no more of the merged model and its copy than they say of it."""
-    from harness.store.writer import Writer
-
-    seen = {task.name: found for task in reader.tasks(run.id) if (found := reader.seen(run, task.name))}
-    if seen:
-        with Writer(setting.record) as writer:
-            writer.add_data_checks(candidate.experiment, digest(["seen by", run.id, seen]), (), seen)
 
 
 def _plan(reader: Reader, catalog: Catalog, suite: Suite, run: Run) -> Plan:

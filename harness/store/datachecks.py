@@ -32,7 +32,11 @@ NOTHING_SEEN: Mapping[str, Mapping[str, str]] = MappingProxyType({})
 
 _SEEN = """
 SELECT seen FROM experiments JOIN data_checks ON data_checks.key = experiments.data_checks
-WHERE experiments.id IN (SELECT :experiment UNION SELECT experiment FROM trainings WHERE sha256 = :adapter)
+WHERE experiments.id IN (
+    SELECT :experiment
+    UNION SELECT experiment FROM trainings WHERE sha256 = :adapter
+    UNION SELECT experiment FROM runs WHERE adapter_sha256 = :adapter  -- a checkpoint that was chosen before the last
+)
    OR experiments.folder = :folder
 """
 

@@ -111,3 +111,16 @@ def test_what_a_training_has_seen_is_known_of_a_model_that_its_adapter_was_merge
         assert reader.seen(asked, "tickets") == {"s1": f"train line 7: {HALF}"}
         (merged / RECEIPT).write_text("[")
         assert reader.seen(asked, "tickets") == {}
+
+
+def test_what_a_training_has_seen_is_known_of_a_kept_checkpoint_wherever_it_was_copied(
+    path: Path, writer: Writer
+) -> None:
+    trained, elsewhere = writer.new_experiment(recorded.suite(), "one"), writer.new_experiment(recorded.suite(), "two")
+    train_on_one_item(writer, trained, path.parent)
+    # the best checkpoint became the arm, and it is another than the training's last
+    writer.start_run(recorded.run(trained, "tuned", adapter_sha256="c" * 64))
+    copied = recorded.run(elsewhere, "eval", adapter_sha256="c" * 64)
+    with Reader(path) as reader:
+        assert reader.seen(copied, "tickets") == {"s1": f"train line 7: {HALF}"}
+        assert reader.seen(dataclasses.replace(copied, adapter_sha256=None), "tickets") == {}
